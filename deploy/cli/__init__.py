@@ -1,0 +1,1 @@
+"""The `rujukan` command: thin functions over what the foundation and the services offer."""

@@ -1,0 +1,160 @@
+"""`rujukan status`: every process, every server and every service, and what is wrong with them.
+
+It only looks. Its exit status is 1 when a part is stopped, out of reach or wrongly configured.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+import typer
+from pymongo.errors import PyMongoError
+
+from deploy.cli import context
+from deploy.cli.context import DEFAULT_STATE, JsonOption, StateOption
+from deploy.cli.output import say, show_json, show_table
+from deploy.local import kafka
+from deploy.local.state import State
+from deploy.local.supervision import UNREACHABLE, Supervision
+from shared.settings import SERVICES, SettingsError
+from shared.vault.keys import KeyFileError
+
+OLDEST_UNPUBLISHED_SECONDS = 60
+"""An entry that waits longer for Kafka is named as a problem."""
+
+
+def status(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
+    """Show processes, servers and services: lag, oldest unpublished entry, parked events, who leads.
+
+    Example: rujukan status --json
+    """
+    found = look(state)
+    if as_json:
+        show_json(found)
+    else:
+        _show(found)
+    if found["problems"]:
+        raise typer.Exit(1)
+
+
+def look(state: Path) -> dict[str, Any]:
+    """Everything that the command shows, with `problems`: a line for each part that is not well."""
+    problems: list[str] = []
+    environ = context.environ(state)
+    local = State(state).running() if "RUJUKAN_ENVIRONMENT" not in os.environ else None
+    found = {
+        "url": environ.get("RUJUKAN_BASE_URL"),
+        "processes": _processes(Path(local.socket), problems) if local else [],
+        "servers": _servers(environ, local.prefect_url if local else environ.get("PREFECT_API_URL"), problems),
+        "services": [_service(service, environ, problems) for service in SERVICES],
+        "problems": problems,
+    }
+    return found
+
+
+def _processes(socket: Path, problems: list[str]) -> list[dict[str, Any]]:
+    try:
+        processes = Supervision(socket).processes()
+    except UNREACHABLE:
+        problems.append("the supervisor does not answer: stop with Ctrl-C and start again")
+        return []
+    rows = []
+    for one in processes:
+        if one.state != "RUNNING":
+            problems.append(f"process {one.name} is {one.state.lower()} ({one.last_end}): see its log")
+        rows.append(
+            {
+                "process": one.name,
+                "state": one.state.lower(),
+                "pid": one.pid or None,
+                "seconds": int(time.time()) - one.started if one.pid else None,
+                "memory_mb": _memory(one.pid),
+            }
+        )
+    return rows
+
+
+def _memory(pid: int) -> int | None:
+    """Proportional memory of a process and what it started, in MB."""
+    if not pid:
+        return None
+    try:
+        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return round(sum(member.memory_full_info().pss for member in family) / 1e6)
+    except psutil.Error:
+        return None
+
+
+def _servers(environ: Mapping[str, str], prefect: str | None, problems: list[str]) -> list[dict[str, Any]]:
+    bootstrap = environ.get("KAFKA_BOOTSTRAP_SERVERS", "")
+    servers = [
+        # Without user information, which an external address may carry.
+        ("MongoDB", environ.get("MONGODB_URI", "").rsplit("@", 1)[-1], _mongodb_answers(environ)),
+        ("Kafka", bootstrap, bool(bootstrap) and kafka.answers(bootstrap, milliseconds=5000)),
+    ]
+    if prefect:
+        servers.append(("Prefect", prefect, _http_answers(f"{prefect}/health")))
+    for name, address, reachable in servers:
+        if not reachable:
+            problems.append(f"{name} does not answer at {address}")
+    return [{"server": name, "address": address, "reachable": reachable} for name, address, reachable in servers]
+
+
+def _mongodb_answers(environ: Mapping[str, str]) -> bool:
+    from deploy import processes
+
+    try:
+        return bool(processes.foundation("directory", environ).database.command("ping")["ok"])
+    except (PyMongoError, SettingsError, KeyFileError):
+        return False
+
+
+def _http_answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _service(service: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    from deploy import processes
+    from shared.mongo import Unavailable
+    from shared.operations import service_status
+
+    try:
+        found = service_status(processes.foundation(service, environ))
+    except (SettingsError, KeyFileError) as error:
+        problems.append(f"{service}: {error}")
+        return {"service": service}
+    except (PyMongoError, Unavailable):
+        problems.append(f"{service}: its database is out of reach")
+        return {"service": service}
+    if found.get("parked"):
+        problems.append(f"{service}: {found['parked']} parked events: rujukan parked list {service}")
+    if (found.get("oldest_unpublished_seconds") or 0) > OLDEST_UNPUBLISHED_SECONDS:
+        problems.append(f"{service}: an entry waits for Kafka since {found['oldest_unpublished_seconds']:.0f} s")
+    return {"service": service, **found}
+
+
+def _show(found: Mapping[str, Any]) -> None:
+    say(f"Rujukan at {found['url']}")
+    if found["processes"]:
+        show_table("Processes", found["processes"], ["process", "state", "pid", "seconds", "memory_mb"])
+    show_table("Servers", found["servers"], ["server", "address", "reachable"])
+    columns = list(dict.fromkeys(name for row in found["services"] for name in row))
+    show_table("Services", found["services"], columns)
+    if found["problems"]:
+        say("Not well:")
+        for problem in found["problems"]:
+            say(f"  {problem}")
+    else:
+        say("All is well.")
+
+

@@ -1,0 +1,48 @@
+"""gunicorn's settings, for the front door of local mode and for one service in a container alike.
+
+From the environment: RUJUKAN_BIND (127.0.0.1:8000), RUJUKAN_WEB_WORKERS (2), RUJUKAN_WEB_THREADS (16).
+"""
+
+import gc
+import os
+from typing import Any
+
+from deploy import processes
+from deploy.local import leash
+
+bind = [os.environ.get("RUJUKAN_BIND", "127.0.0.1:8000")]
+workers = int(os.environ.get("RUJUKAN_WEB_WORKERS", "2"))
+threads = int(os.environ.get("RUJUKAN_WEB_THREADS", "16"))
+worker_class = "gthread"
+# Without a cap all kept-alive connections may settle on one worker, which halves what both could do.
+worker_connections = threads + threads // 2
+keepalive = 5
+timeout = 60
+graceful_timeout = 8
+max_requests = 0
+# Its default lies in the home directory, where two instances would meet.
+control_socket_disable = True
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn's heartbeat file
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+# The front door and the proxy say who is asking; gunicorn itself believes no forwarded header.
+forwarded_allow_ips = ""
+proxy_allow_ips = ""
+
+
+def on_starting(_: Any) -> None:
+    """Imports what all workers need, once, before they are forked. It opens no connection: those do not survive it."""
+    for service in os.environ.get("RUJUKAN_WEB_SERVICES", "").split(","):
+        if service:
+            processes.module(service, "app")
+    gc.collect()
+    gc.freeze()
+
+
+def post_fork(_: Any, __: Any) -> None:
+    """A worker goes with its master, also when that is killed."""
+    from shared.telemetry.logs import configure_logging
+
+    leash.hold()
+    configure_logging(os.environ.get("RUJUKAN_WEB_SERVICES", "web"), "web")

@@ -1,0 +1,1 @@
+"""One machine without containers: fetches, starts and supervises everything that the product needs."""

@@ -1,0 +1,89 @@
+"""What runs on one machine: every program with its command, its place in the order, and its time to stop.
+
+Pure data made from the instance's state. Data stores come first and stop last; the web stops first, so that nothing is
+accepted that is not carried on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local import kafka, mongod
+from deploy.local.ports import LOOPBACK
+from deploy.local.state import Ports, State
+
+STORES, WORK, WEB, CLOCK = "stores", "work", "web", "clock"
+GROUPS = (STORES, WORK, WEB, CLOCK)
+"""In starting order; they stop in the opposite one."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """One supervised process."""
+
+    name: str
+    group: str
+    command: list[str]
+    stop_seconds: int
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def stores(state: State, ports: Ports, own_mongod: bool, own_kafka: bool) -> list[Program]:
+    """Our own mongod and Kafka, unless existing ones are named. Writes their configuration."""
+    programs = []
+    if own_mongod:
+        directory = _directory(state, "mongod")
+        programs.append(Program("mongod", STORES, mongod.prepare(directory, ports.mongod), 20))
+    if own_kafka:
+        command = kafka.prepare(_directory(state, "kafka"), ports.kafka, ports.kafka_controller)
+        programs.append(Program("kafka", STORES, command, 20))
+    return programs
+
+
+def roles(environment: Mapping[str, str], port: int) -> list[Program]:
+    """Our own processes. One relay and one worker for all services keep the memory of a small machine low."""
+    web = {**environment, "RUJUKAN_BIND": f"{LOOPBACK}:{port}"}
+    return [
+        Program("relay", WORK, _role("relay"), 12, environment),
+        Program("worker", WORK, _role("worker"), 12, environment),
+        Program("sender", WORK, _role("sender"), 12, environment),
+        Program("web", WEB, _role("web"), 12, web),
+    ]
+
+
+def clock(state: State, environment: Mapping[str, str], port: int) -> list[Program]:
+    """Prefect's server on SQLite, and the process that serves our flows."""
+    prefect = {
+        "PREFECT_HOME": str(_directory(state, "prefect")),
+        "PREFECT_API_URL": prefect_url(port),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
+        "PREFECT_SERVER_UI_ENABLED": "false",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_CLI_COLORS": "false",
+    }
+    server = [sys.executable, "-m", "prefect", "server", "start", "--host", LOOPBACK, "--port", str(port)]
+    return [
+        Program("prefect", CLOCK, server, 15, prefect),
+        Program("flows", CLOCK, _role("flows"), 15, {**environment, **prefect}),
+    ]
+
+
+def prefect_url(port: int) -> str:
+    """The address of our own Prefect server's API."""
+    return f"http://{LOOPBACK}:{port}/api"
+
+
+def _role(role: str) -> list[str]:
+    return [sys.executable, "-m", "deploy.cli", "run", role]
+
+
+def _directory(state: State, name: str) -> Path:
+    directory = state.directory / name
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return directory

@@ -1,0 +1,1 @@
+"""Directory: who is who. Agencies, companies, staff, accounts, and signing in."""

@@ -1,0 +1,274 @@
+"""Directory's JSON: agencies, companies, people, accounts, sessions, and the exchange for the reverse proxy.
+
+A list has `items`, `page`, `page_size` and `total`. A change names the version it knows in If-Match.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint as Pages
+from flask import Response, request
+from flask.typing import ResponseReturnValue
+from flask.views import MethodView
+from flask_babel import gettext
+from flask_smorest import Blueprint
+
+from services.directory import commands, schemas, sessions, store
+from services.directory.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
+from shared.access import current_actor, may, permit, public, requires
+from shared.access.tokens import AUTH_HEADER, HEADER
+from shared.web import Problem, current_foundation
+
+agencies = Blueprint("agencies-api", __name__, url_prefix="/agencies", description="Agencies of the referral network.")
+companies = Blueprint("companies-api", __name__, url_prefix="/companies", description="Companies of APSAI.")
+people = Blueprint("people-api", __name__, url_prefix="/people", description="Staff of the agencies.")
+accounts = Blueprint("accounts-api", __name__, url_prefix="/accounts", description="Who may sign in, and as what.")
+session = Blueprint("sessions-api", __name__, url_prefix="/sessions", description="Signing in and out.")
+internal = Pages("internal", __name__)
+
+BLUEPRINTS = [agencies, companies, people, accounts, session]
+
+# The page of an entry. What it is called in the address differs from what it is called in the store.
+Answer = tuple[Mapping[str, Any], int, dict[str, str]]
+
+
+def listed(thing: str, paging: Mapping[str, Any], **question: Any) -> dict[str, Any]:
+    """One page of a kind of entry, as the lists answer it."""
+    number, size = paging["page"], paging["page_size"]
+    items, total = store.page(current_foundation().database, thing, question, number, size)
+    return {"items": items, "page": number, "page_size": size, "total": total}
+
+
+def found(thing: str, identifier: str) -> dict[str, Any]:
+    """The entry, or Problem 404."""
+    entry = store.get(current_foundation().database, thing, identifier)
+    if entry is None:
+        raise Problem(404, "not_found")
+    return entry
+
+
+def shown(thing: str, identifier: str, status: int = 200) -> Answer:
+    """The answer that shows an entry, with its ETag."""
+    entry = found(thing, identifier)
+    headers = etag(entry["version"])
+    if status == 201:
+        headers["Location"] = f"{request.path}/{identifier}"
+    return entry, status, headers
+
+
+def _filters(paging: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: paging[field] for field in ("active", "kind") if field in paging}
+
+
+@agencies.route("")
+class Agencies(MethodView):
+    @agencies.arguments(schemas.AgencyPaging, location="query")
+    @agencies.response(200, schemas.list_of(schemas.Agency))
+    @requires("agency.read")
+    def get(self, paging: dict[str, Any]) -> Any:
+        """List agencies by name."""
+        return listed("agency", paging, **_filters(paging))
+
+    @agencies.arguments(schemas.AgencyFacts)
+    @agencies.response(201, schemas.Agency)
+    @agencies.doc(parameters=[IDEMPOTENCY_KEY])
+    @requires("agency.manage")
+    def post(self, facts: dict[str, Any]) -> Answer:
+        """Register an agency."""
+        answer = commands.register(current_foundation(), current_actor(), "agency", facts, command())
+        return shown("agency", answer["id"], 201)
+
+
+@agencies.route("/<string:agency_id>")
+class Agency(MethodView):
+    @agencies.response(200, schemas.Agency)
+    @requires("agency.read")
+    def get(self, agency_id: str) -> Answer:
+        """Get one agency."""
+        return shown("agency", agency_id)
+
+    @agencies.arguments(schemas.AgencyFacts(partial=True))
+    @agencies.response(200, schemas.Agency)
+    @agencies.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
+    @requires("agency.manage")
+    def patch(self, changes: dict[str, Any], agency_id: str) -> Answer:
+        """Change fields of an agency."""
+        version = expected_version()
+        commands.change(current_foundation(), current_actor(), "agency", agency_id, version, changes, command())
+        return shown("agency", agency_id)
+
+
+@companies.route("")
+class Companies(MethodView):
+    @companies.arguments(schemas.ActivePaging, location="query")
+    @companies.response(200, schemas.list_of(schemas.Company))
+    @requires("company.read")
+    def get(self, paging: dict[str, Any]) -> Any:
+        """List companies by name."""
+        return listed("company", paging, **_filters(paging))
+
+    @companies.arguments(schemas.CompanyFacts)
+    @companies.response(201, schemas.Company)
+    @companies.doc(parameters=[IDEMPOTENCY_KEY])
+    @requires("company.manage")
+    def post(self, facts: dict[str, Any]) -> Answer:
+        """Register a company."""
+        answer = commands.register(current_foundation(), current_actor(), "company", facts, command())
+        return shown("company", answer["id"], 201)
+
+
+@companies.route("/<string:company_id>")
+class Company(MethodView):
+    @companies.response(200, schemas.Company)
+    @requires("company.read")
+    def get(self, company_id: str) -> Answer:
+        """Get one company."""
+        return shown("company", company_id)
+
+    @companies.arguments(schemas.CompanyFacts(partial=True))
+    @companies.response(200, schemas.Company)
+    @companies.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
+    @requires("company.manage")
+    def patch(self, changes: dict[str, Any], company_id: str) -> Answer:
+        """Change fields of a company."""
+        version = expected_version()
+        commands.change(current_foundation(), current_actor(), "company", company_id, version, changes, command())
+        return shown("company", company_id)
+
+
+@people.route("")
+class People(MethodView):
+    @people.arguments(schemas.Paging, location="query")
+    @people.response(200, schemas.list_of(schemas.Person))
+    @requires("person.read")
+    def get(self, paging: dict[str, Any]) -> Any:
+        """List the staff that you may see, by name."""
+        actor = current_actor()
+        if may(actor, "person.read").scope == "any":
+            return listed("person", paging)
+        own = store.get(current_foundation().database, "account", actor.id)
+        return listed("person", paging, _id=own["person_id"] if own else None)
+
+    @people.arguments(schemas.PersonFacts)
+    @people.response(201, schemas.Person)
+    @people.doc(parameters=[IDEMPOTENCY_KEY])
+    @requires("person.manage")
+    def post(self, facts: dict[str, Any]) -> Answer:
+        """Register a member of staff."""
+        answer = commands.register_person(current_foundation(), current_actor(), facts, command())
+        return shown("person", answer["id"], 201)
+
+
+@people.route("/<string:person_id>")
+class Person(MethodView):
+    @people.response(200, schemas.Person)
+    @requires("person.read")
+    def get(self, person_id: str) -> Answer:
+        """Get one member of staff."""
+        account = store.account_of_person(current_foundation().database, person_id)
+        permit("person.read", {"owner": account["_id"] if account else None})
+        return shown("person", person_id)
+
+    @people.arguments(schemas.PersonFacts(partial=True))
+    @people.response(200, schemas.Person)
+    @people.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
+    @requires("person.manage")
+    def patch(self, changes: dict[str, Any], person_id: str) -> Answer:
+        """Change a member of staff; their account follows."""
+        version = expected_version()
+        commands.change_person(current_foundation(), current_actor(), person_id, version, changes, command())
+        return shown("person", person_id)
+
+
+@accounts.route("")
+class Accounts(MethodView):
+    @accounts.arguments(schemas.ActivePaging, location="query")
+    @accounts.response(200, schemas.list_of(schemas.Account))
+    @requires("account.read")
+    def get(self, paging: dict[str, Any]) -> Any:
+        """List the accounts that you may see, by name."""
+        actor = current_actor()
+        own = {} if may(actor, "account.read").scope == "any" else {"_id": actor.id}
+        return listed("account", paging, **_filters(paging), **own)
+
+    @accounts.arguments(schemas.AccountFacts)
+    @accounts.response(201, schemas.Account)
+    @accounts.doc(parameters=[IDEMPOTENCY_KEY])
+    @requires("account.manage")
+    def post(self, facts: dict[str, Any]) -> Answer:
+        """Open an account for a member of staff."""
+        answer = commands.open_account(current_foundation(), current_actor(), facts, command())
+        return shown("account", answer["id"], 201)
+
+
+@accounts.route("/<string:account_id>")
+class Account(MethodView):
+    @accounts.response(200, schemas.Account)
+    @requires("account.read")
+    def get(self, account_id: str) -> Answer:
+        """Get one account."""
+        permit("account.read", {"owner": account_id})
+        return shown("account", account_id)
+
+    @accounts.arguments(schemas.AccountChange)
+    @accounts.response(200, schemas.Account)
+    @accounts.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
+    @requires("account.manage")
+    def patch(self, changes: dict[str, Any], account_id: str) -> Answer:
+        """Change an account's role or password, close it or open it again."""
+        version = expected_version()
+        commands.change_account(current_foundation(), current_actor(), account_id, version, changes, command())
+        return shown("account", account_id)
+
+
+@session.route("")
+class Sessions(MethodView):
+    @session.arguments(schemas.Credentials)
+    @session.response(201, schemas.NewSession)
+    @public
+    def post(self, credentials: dict[str, str]) -> dict[str, Any]:
+        """Sign in. After five wrong attempts an account is closed to sign-ins for a quarter of an hour."""
+        try:
+            signed_in = sessions.sign_in(current_foundation(), **credentials, address=request.remote_addr or "")
+        except sessions.TooManyAttempts as error:
+            raise Problem(429, "too_many_requests", headers={"Retry-After": str(error.retry_after)}) from None
+        except sessions.WrongCredentials:
+            detail = gettext("The e-mail address or the password is wrong.")
+            raise Problem(401, "wrong_credentials", detail=detail) from None
+        return {"token": signed_in.token, "expires_at": signed_in.expires_at}
+
+
+@session.route("/current")
+class CurrentSession(MethodView):
+    @session.response(200, schemas.CurrentSession)
+    @requires("session.read")
+    def get(self) -> dict[str, Any]:
+        """Who is signed in."""
+        actor = current_actor()
+        return {"account_id": actor.id, "role": actor.role, "agency_id": actor.agency_id, "name": actor.name}
+
+    @session.response(204)
+    @requires("session.delete")
+    def delete(self) -> None:
+        """Sign out."""
+        sessions.sign_out(current_foundation(), current_actor())
+
+
+@internal.get("/directory/internal/exchange")
+@public
+def exchange() -> ResponseReturnValue:
+    """For the reverse proxy only, which asks before it forwards a request and which no outsider gets past.
+
+    Answers 204, with the token if the request that is asked about has a live session.
+    """
+    answer = Response(status=204)
+    found_token = sessions.session_token(request.environ)
+    if found_token is not None:
+        way, secret = found_token
+        token = sessions.exchange(current_foundation(), secret)
+        if token is not None:
+            answer.headers[HEADER] = token
+            answer.headers[AUTH_HEADER] = way
+    return answer

@@ -1,0 +1,181 @@
+"""What crosses the wire of directory's JSON API. Unknown fields are refused, so nobody sets what is not theirs to set.
+
+A schema checks form; whether a change is allowed is decided in model.py and commands.py.
+"""
+
+from __future__ import annotations
+
+from marshmallow import RAISE, Schema, fields, validate
+
+from services.directory.texts import OWNERSHIPS, ROLES
+from shared.domain import agency_kinds, codes, kecamatans
+from shared.web.language import N_
+
+LONGEST_NAME = 200
+LONGEST_PASSWORD = 1_000
+MOST_PER_PAGE = 100
+
+_agency_kind = validate.OneOf(list(agency_kinds()))
+_kecamatan = validate.OneOf(list(kecamatans()))
+_partnership = validate.OneOf(list(codes("partnership")))
+_role = validate.OneOf(list(ROLES))
+# At least one character that is not a space.
+_name = [validate.Length(max=LONGEST_NAME), validate.Regexp(r"\s*\S", error="Missing data for required field.")]
+_phone = validate.Regexp(r"[0-9+() -]{3,30}\Z", error=N_("Not a valid telephone number."))
+
+
+def identifier(kind: str) -> validate.Regexp:
+    """The form of an id of one kind."""
+    return validate.Regexp(rf"{kind}-[0-9a-f]{{32}}\Z", error=N_("Not a valid id."))
+
+
+class StrictBoolean(fields.Boolean):
+    """True or false; not "yes", 1 or "off"."""
+
+    truthy = {True}
+    falsy = {False}
+
+    def _deserialize(self, value, attr, data, **kwargs):
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Strict(Schema):
+    """Refuses what it does not name."""
+
+    class Meta:
+        unknown = RAISE
+
+
+class Stored(Schema):
+    """What every entry has: its id, and the version that a change must name (ETag and If-Match carry it too)."""
+
+    id = fields.String(attribute="_id", dump_only=True)
+    version = fields.Integer(dump_only=True)
+
+
+class AgencyFacts(Strict):
+    """What is known of an agency; its telephone number and address are those of the office."""
+
+    name = fields.String(required=True, validate=_name)
+    kind = fields.String(required=True, validate=_agency_kind)
+    kecamatan = fields.String(load_default=None, allow_none=True, validate=_kecamatan)
+    phone = fields.String(load_default=None, allow_none=True, validate=_phone)
+    email = fields.Email(load_default=None, allow_none=True, validate=validate.Length(max=LONGEST_NAME))
+    active = StrictBoolean(load_default=True)
+
+
+class Agency(AgencyFacts, Stored):
+    """An agency as it is shown."""
+
+
+class CompanyFacts(Strict):
+    """What is known of a company of APSAI and of its partnership beyond CSR: policy, product, programme."""
+
+    name = fields.String(required=True, validate=_name)
+    ownership = fields.String(required=True, validate=validate.OneOf(list(OWNERSHIPS)))
+    partnership = fields.List(
+        fields.String(validate=_partnership),
+        load_default=list,
+        validate=validate.Length(max=len(codes("partnership"))),
+    )
+    kecamatan = fields.String(load_default=None, allow_none=True, validate=_kecamatan)
+    active = StrictBoolean(load_default=True)
+
+
+class Company(CompanyFacts, Stored):
+    """A company as it is shown."""
+
+
+class PersonFacts(Strict):
+    """A member of staff of an agency."""
+
+    name = fields.String(required=True, validate=_name)
+    email = fields.Email(required=True, validate=validate.Length(max=LONGEST_NAME))
+    agency_id = fields.String(load_default=None, allow_none=True, validate=identifier("agency"))
+
+
+class Person(PersonFacts, Stored):
+    """A member of staff as shown."""
+
+
+class AccountFacts(Strict):
+    """A new account: whose, with which role, with which first password."""
+
+    person_id = fields.String(required=True, validate=identifier("staff"))
+    role = fields.String(required=True, validate=_role)
+    password = fields.String(required=True, load_only=True, validate=validate.Length(max=LONGEST_PASSWORD))
+
+
+class AccountChange(Strict):
+    """What may change of an account."""
+
+    role = fields.String(validate=_role)
+    active = StrictBoolean()
+    password = fields.String(load_only=True, validate=validate.Length(max=LONGEST_PASSWORD))
+
+
+class Account(Stored):
+    """An account as it is shown: never its password, nor anything made of it."""
+
+    person_id = fields.String()
+    name = fields.String()
+    role = fields.String()
+    agency_id = fields.String(allow_none=True)
+    active = fields.Boolean()
+
+
+class Credentials(Strict):
+    """What signing in asks for. The limits only keep senseless work away: any text may be a wrong password."""
+
+    email = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_NAME))
+    password = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_PASSWORD))
+
+
+class NewSession(Schema):
+    """A new session: send `token` as `Authorization: Bearer`. It ends at `expires_at` unless it is used."""
+
+    token = fields.String(required=True)
+    expires_at = fields.AwareDateTime(required=True, format="iso")
+
+
+class CurrentSession(Schema):
+    """Whose session this is."""
+
+    account_id = fields.String(required=True)
+    role = fields.String(required=True)
+    agency_id = fields.String(required=True, allow_none=True)
+    name = fields.String(required=True)
+
+
+class Paging(Strict):
+    """Which page of a list, and how long pages are."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
+    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MOST_PER_PAGE))
+
+
+class ActivePaging(Paging):
+    """Paging, with the choice of active entries or closed ones."""
+
+    active = fields.Boolean()
+
+
+class AgencyPaging(ActivePaging):
+    """Paging through agencies, of one kind if given."""
+
+    kind = fields.String(validate=_agency_kind)
+
+
+def list_of(item: type[Schema]) -> type[Schema]:
+    """The schema of one page of a list."""
+    return Schema.from_dict(
+        {
+            "items": fields.List(fields.Nested(item), required=True),
+            "page": fields.Integer(required=True),
+            "page_size": fields.Integer(required=True),
+            "total": fields.Integer(required=True),
+        },
+        name=f"{item.__name__}List",
+    )

@@ -1,0 +1,151 @@
+"""Signing in and out, and what a session is exchanged for.
+
+The secret of a session is 256 random bits that only its owner has; stored is their SHA-256. A session is no event: it
+is written without the journal. Who somebody is and what they may do is read anew at every exchange.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import OKPKey
+from werkzeug.http import parse_cookie
+
+from services.directory import model
+from services.directory.store import SESSIONS, account_by_email
+from services.directory.throttle import Throttle, TooManyAttempts  # noqa: F401 (part of what this module raises)
+from shared.access import Actor
+from shared.access.passwords import verify
+from shared.access.tokens import issue, load_private_key
+from shared.foundation import Foundation
+from shared.ids import new_id
+from shared.mongo import reachable
+from shared.telemetry.logs import get_logger
+
+#: The prefix `__Host-` makes browsers accept the cookie only over TLS (or loopback), for this host and all paths.
+COOKIE = "__Host-rujukan"
+#: Characters; ours have 43. Longer ones are not worth a look.
+LONGEST_TOKEN = 200
+
+log = get_logger(__name__)
+
+
+class WrongCredentials(Exception):
+    """No active account has this e-mail address and password. Which of the three it was is not told."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A new session: its secret `token`, to be given to its owner once, and when it ends if it is not used."""
+
+    token: str
+    expires_at: datetime
+    actor: Actor
+
+
+def sign_in(foundation: Foundation, email: str, password: str, address: str, previous: str | None = None) -> SignedIn:
+    """Begin a session. `previous` is the token of an earlier session of this browser, which ends.
+
+    Raises WrongCredentials or TooManyAttempts; both come after the same work whether or not the account exists.
+    """
+    throttle = Throttle(foundation)
+    with reachable():
+        throttle.begin(email, address)
+        account = account_by_email(foundation.database, email)
+    matches = verify(account["password_hash"] if account else None, password)
+    if account is None or not matches or not account["active"]:
+        log.warning("sign_in_refused", account=account["_id"] if account else None)
+        raise WrongCredentials
+    token = secrets.token_urlsafe(32)
+    now = foundation.clock()
+    session = {
+        "_id": _digest(token),
+        "public_id": new_id("session"),
+        "account_id": account["_id"],
+        "created_at": now,
+        "touched_at": now,
+        "expires_at": model.session_expiry(now, now),
+    }
+    with reachable():
+        throttle.succeeded(email, address)
+        if previous:
+            foundation.database[SESSIONS].delete_one({"_id": _digest(previous)})
+        foundation.database[SESSIONS].insert_one(session)
+    log.info("signed_in", account=account["_id"], session=session["public_id"])
+    return SignedIn(token, session["expires_at"], _actor(account, session["public_id"]))
+
+
+def sign_out(foundation: Foundation, actor: Actor) -> None:
+    """End the session that the actor's token came from. Ending it twice is no error."""
+    with reachable():
+        foundation.database[SESSIONS].delete_one({"account_id": actor.id, "public_id": actor.session})
+    log.info("signed_out", account=actor.id, session=actor.session)
+
+
+def actor_of(foundation: Foundation, token: str) -> tuple[Actor, datetime] | None:
+    """Whose live session `token` is, and when it ends if it is not used again; None when it is nobody's."""
+    database = foundation.database
+    now = foundation.clock()
+    with reachable():
+        session = database[SESSIONS].find_one({"_id": _digest(token)})
+        if session is None:
+            return None
+        account = database.accounts.find_one({"_id": session["account_id"]})
+        if account is None or not model.session_is_live(session, account, now):
+            return None
+        if now - session["touched_at"] >= model.SESSION_TOUCH:
+            session["expires_at"] = model.session_expiry(session["created_at"], now)
+            database[SESSIONS].update_one(
+                {"_id": session["_id"]}, {"$set": {"touched_at": now, "expires_at": session["expires_at"]}}
+            )
+    return _actor(account, session["public_id"]), session["expires_at"]
+
+
+def exchange(foundation: Foundation, token: str) -> str | None:
+    """A five-minute token for a live session, or None. Raises Unavailable when the database is out of reach."""
+    found = actor_of(foundation, token)
+    if found is None:
+        return None
+    path = foundation.settings.token_private_key_file
+    if path is None:
+        raise RuntimeError("directory has no RUJUKAN_TOKEN_PRIVATE_KEY_FILE")
+    return issue(_private_key(path), found[0])
+
+
+def session_token(environ: Mapping[str, Any]) -> tuple[str, str] | None:
+    """How a request proves its session, "bearer" or "cookie", and the session's secret; None when it has none.
+
+    A request with a Bearer token is not also taken by its cookie: it would escape the checks against foreign forms.
+    """
+    scheme, _, credentials = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    if scheme.lower() == "bearer":
+        way, secret = "bearer", credentials.strip()
+    else:
+        way, secret = "cookie", parse_cookie(environ).get(COOKIE, "")
+    return (way, secret) if 0 < len(secret) <= LONGEST_TOKEN else None
+
+
+def _actor(account: dict, session_id: str) -> Actor:
+    return Actor(
+        id=account["_id"],
+        role=account["role"],
+        agency_id=account["agency_id"],
+        session=session_id,
+        name=account["name"],
+    )
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+@cache
+def _private_key(path: Path) -> OKPKey:
+    return load_private_key(path)

@@ -1,0 +1,53 @@
+"""The words of directory that stand in tables: names of roles, reasons of refusals, names of fields.
+
+Codes of agency kinds, places and forms of partnership have their names in shared/domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import gettext
+
+from shared.web.language import N_
+
+ROLES = {
+    "intake_clerk": N_("Intake clerk"),
+    "case_worker": N_("Case worker"),
+    "supervisor": N_("Supervisor"),
+    "partner_agency": N_("Partner agency"),
+    "analyst": N_("Analyst"),
+    "administrator": N_("Administrator"),
+}
+
+ROLE_DUTIES = {
+    "intake_clerk": N_("Registers reports and finds them again."),
+    "case_worker": N_("Screens cases and sees them through."),
+    "supervisor": N_("Sees all reports and cases, and helps partner agencies to connect."),
+    "partner_agency": N_("Receives notifications for its own agency."),
+    "analyst": N_("Reads indicators, never a case."),
+    "administrator": N_("Keeps agencies and accounts, and never sees a case."),
+}
+
+OWNERSHIPS = {
+    "municipal": N_("Owned by the city (BUMD)"),
+    "private": N_("Private"),
+}
+
+REASONS = {
+    "too_short": N_("The password must have at least 12 characters."),
+    "too_long": N_("The password must have at most 128 characters."),
+    "known_bad": N_("This password is easy to guess. Choose another one."),
+    "agency_needed": N_("A partner agency's account needs an agency. Choose the person's agency first."),
+    "agency_has_accounts": N_("This agency still has open accounts. Close them first."),
+    "unknown_agency": N_("Choose an agency that is still active."),
+    "unknown_person": N_("Choose a person from the list of staff."),
+    "has_account": N_("This person has an account already."),
+    "email_taken": N_("Another person has this e-mail address."),
+    "last_administrator": N_("The last administrator must stay. Give another account this role first."),
+}
+
+
+def errors(reasons: Mapping[str, str]) -> dict[str, list[str]]:
+    """The errors of a refused command by field, in the language of the request."""
+    return {field: [gettext(REASONS[code])] for field, code in reasons.items()}

@@ -1,0 +1,1 @@
+"""The foundation that every service stands on. It knows no service."""

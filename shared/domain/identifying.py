@@ -1,0 +1,63 @@
+"""What counts as identifying, from identifying.yaml: the fields that the vault may seal, why, for whom, how long.
+
+It neither seals nor decides who may read; shared.vault and shared.access do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from shared.domain.data import FOLDER, DomainDataError, names, read
+
+#: What an identifying value can belong to; a vault subject's id begins with it (`person-<hex>`).
+OWNERS = ("person", "report")
+
+
+@dataclass(frozen=True)
+class IdentifyingField:
+    """A field that can identify somebody.
+
+    `owner` is `person` or `report`; `names` and `legal_basis` are by language; `readers` are roles; `retention_months`
+    count from `retention_from` (`case_closed` or `report_registered`); `unconfirmed` says that no source confirmed the
+    basis or the period.
+    """
+
+    field: str
+    owner: str
+    names: Mapping[str, str]
+    legal_basis: Mapping[str, str]
+    readers: tuple[str, ...]
+    retention_months: int
+    retention_from: str
+    unconfirmed: bool
+
+
+def identifying_fields(owner: str) -> dict[str, IdentifyingField]:
+    """The identifying fields of a `person` or a `report`, by name. Raises KeyError for another owner."""
+    return dict(_fields()[owner])
+
+
+@cache
+def _fields() -> dict[str, dict[str, IdentifyingField]]:
+    file = read(FOLDER / "identifying.yaml")
+    if tuple(file["fields"]) != OWNERS:
+        raise DomainDataError(f"identifying.yaml: fields belong to {' and '.join(OWNERS)}, each once")
+    found: dict[str, dict[str, IdentifyingField]] = {owner: {} for owner in OWNERS}
+    for owner, fields in file["fields"].items():
+        retention = file["retentions"][owner]
+        for name, entry in fields.items():
+            where = f"identifying.yaml: {owner}.{name}"
+            basis = file["bases"][entry["basis"]]
+            found[owner][name] = IdentifyingField(
+                field=name,
+                owner=owner,
+                names=names(entry, where),
+                legal_basis=names(basis, f"identifying.yaml: bases.{entry['basis']}"),
+                readers=tuple(entry["readers"]),
+                retention_months=retention["months"],
+                retention_from=retention["from"],
+                unconfirmed=basis.get("unconfirmed", False) or retention.get("unconfirmed", False),
+            )
+    return found

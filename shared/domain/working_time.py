@@ -1,0 +1,123 @@
+"""Working days and hours of the city's offices in WIB, by working_time.yaml and the public holidays of Indonesia.
+
+All moments are aware; results are in UTC. How long a deadline is, is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from functools import cache
+
+import holidays
+
+from shared.domain.data import FOLDER, read
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The content of working_time.yaml; `zone` is a fixed offset, for Indonesia has no daylight saving."""
+
+    zone: timezone
+    weekdays: frozenset[int]
+    opens: time
+    closes: time
+    country: str
+    categories: tuple[str, ...]
+    also_closed: frozenset[date]
+    also_working: frozenset[date]
+
+
+@cache
+def calendar() -> Calendar:
+    """The city's calendar."""
+    file = read(FOLDER / "working_time.yaml")
+    closed = file["holidays"]
+    return Calendar(
+        zone=timezone(timedelta(hours=file["zone"]["utc_offset_hours"]), file["zone"]["name"]),
+        weekdays=frozenset(file["weekdays"]),
+        opens=time.fromisoformat(file["office_hours"]["opens"]),
+        closes=time.fromisoformat(file["office_hours"]["closes"]),
+        country=closed["country"],
+        categories=tuple(closed["categories"]),
+        also_closed=frozenset(closed["also_closed"]),
+        also_working=frozenset(closed["also_working"]),
+    )
+
+
+#: Western Indonesian time.
+WIB = calendar().zone
+
+
+def wib_date(moment: datetime) -> date:
+    """The date in WIB of an aware moment. Raises ValueError for a naive one."""
+    return _local(moment).date()
+
+
+def start_of_day(day: date) -> datetime:
+    """The moment (UTC) at which a day begins in WIB."""
+    return datetime.combine(day, time.min, WIB).astimezone(UTC)
+
+
+def is_working_day(day: date) -> bool:
+    """Whether the city's offices work on that day."""
+    city = calendar()
+    if day in city.also_working:
+        return True
+    return day.weekday() in city.weekdays and day not in city.also_closed and day not in _holidays(day.year)
+
+
+def add_working_days(start: datetime, days: int) -> datetime:
+    """The moment `days` working days after `start`, at the same time of day in WIB.
+
+    The day of the start does not count: one working day after Friday 10.00 is Monday 10.00. From a day off, counting
+    begins on the next working day. Zero days gives the start itself. Raises ValueError for a negative number.
+    """
+    if days < 0:
+        raise ValueError("working days cannot be negative")
+    local = _local(start)
+    day = local.date()
+    for _ in range(days):
+        day = _next_working_day(day)
+    return datetime.combine(day, local.timetz()).astimezone(UTC)
+
+
+def add_working_hours(start: datetime, hours: float) -> datetime:
+    """The moment at which `hours` of office time have passed since `start`.
+
+    Only time between opening and closing on working days counts: three hours after Friday 15.00 is, with offices open
+    from 07.30 to 16.00, Monday 09.30. Zero hours gives the start itself. Raises ValueError for a negative number.
+    """
+    if hours < 0:
+        raise ValueError("working hours cannot be negative")
+    local, left = _local(start), timedelta(hours=hours)
+    if not left:
+        return start.astimezone(UTC)
+    day = local.date()
+    while True:
+        if is_working_day(day):
+            opens, closes = (datetime.combine(day, edge, WIB) for edge in (calendar().opens, calendar().closes))
+            begin = max(local, opens)
+            if begin + left <= closes:
+                return (begin + left).astimezone(UTC)
+            left -= max(closes - begin, timedelta(0))
+        day += timedelta(days=1)
+
+
+def _next_working_day(day: date) -> date:
+    day += timedelta(days=1)
+    while not is_working_day(day):
+        day += timedelta(days=1)
+    return day
+
+
+def _local(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs its zone")
+    return moment.astimezone(WIB)
+
+
+@cache
+def _holidays(year: int) -> frozenset[date]:
+    city = calendar()
+    return frozenset(holidays.country_holidays(city.country, years=year, categories=city.categories))

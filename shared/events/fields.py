@@ -1,0 +1,92 @@
+"""The only kinds of field an event may have: ids, numbers for people, codes, counts, dates, booleans.
+
+There is no field for free text, so a name cannot travel in an event by accident. A producer checks codes against the
+lists of `shared.domain`; a reader does not, for a newer producer may know a code that it does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from shared import domain
+
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
+
+
+class Id(fields.String):
+    """The id of a thing of one kind: `report-` and 32 hexadecimal digits."""
+
+    def __init__(self, kind: str, **options: Any) -> None:
+        super().__init__(validate=validate.Regexp(rf"{kind}-[0-9a-f]{{32}}\Z"), **options)
+
+
+class Number(fields.String):
+    """A number for people, with its letter, as `shared.ids` writes it."""
+
+    def __init__(self, letter: str, **options: Any) -> None:
+        super().__init__(validate=validate.Regexp(rf"{letter}-[0-9A-Z]{{5}}-[0-9A-Z]{{5}}-[0-9A-Z]\Z"), **options)
+
+
+class Code(fields.String):
+    """A code of a list in `shared.domain` (by its name), or of the given codes."""
+
+    def __init__(self, codes: str | Iterable[str], **options: Any) -> None:
+        super().__init__(**options)
+        self._list = codes
+
+    def known(self) -> frozenset[str]:
+        """The codes that a producer may write."""
+        return frozenset(domain.codes(self._list)) if isinstance(self._list, str) else frozenset(self._list)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **options)
+        if not CODE.fullmatch(text):
+            raise ValidationError("Not a code.")
+        if getattr(self.root, "producing", False) and text not in self.known():
+            raise ValidationError("Not a known code.")
+        return text
+
+
+class Count(fields.Integer):
+    """A whole number that is not negative."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(min=0), **options)
+
+
+class Flag(fields.Boolean):
+    """True or false, nothing that merely looks like it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Date(fields.Date):
+    """A date in WIB, `2026-11-24`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(format="iso", **options)
+
+
+class Moment(fields.AwareDateTime):
+    """A moment with its zone, `2026-11-24T03:10:00+00:00`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(format="iso", **options)
+
+
+class ListOf(fields.List):
+    """Several values of one of these kinds."""
+
+
+class Part(fields.Nested):
+    """A group of these kinds."""
+
+
+ALLOWED = (Id, Number, Code, Count, Flag, Date, Moment, ListOf, Part)

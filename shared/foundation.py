@@ -1,0 +1,60 @@
+"""What one process of one service stands on, built once and handed to everything that needs it.
+
+It opens no connection to Kafka: web processes have no producer, and a worker makes its own consumer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pymongo.database import Database
+
+from shared import failpoints, mongo
+from shared.access.audit import Audit
+from shared.journal import Journal
+from shared.settings import VAULT_SERVICES, Settings
+from shared.vault import Vault
+from shared.vault.keys import load_key_file
+
+AUDIT = "audit"
+VAULT = "vault"
+
+
+def utc_now() -> datetime:
+    """Now, with its zone."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Foundation:
+    """The settings, the service's own database, its journal, and the vault where the service may reach it."""
+
+    settings: Settings
+    database: Database
+    journal: Journal
+    audit: Audit
+    vault: Vault | None
+    clock: Callable[[], datetime] = utc_now
+
+    @classmethod
+    def start(cls, settings: Settings, clock: Callable[[], datetime] = utc_now) -> Foundation:
+        """Builds everything from the settings. Connections are made lazily. Raises KeyFileError."""
+        failpoints.configure(settings.failpoints)
+        client = mongo.client(settings)
+        database = mongo.database(client, settings.prefix + settings.service)
+        audit = Audit(mongo.database(client, settings.prefix + AUDIT), clock)
+        vault = None
+        if settings.service in VAULT_SERVICES and settings.vault_key_file is not None:
+            vault = Vault(
+                mongo.database(client, settings.prefix + VAULT), load_key_file(settings.vault_key_file), audit
+            )
+        return cls(settings, database, Journal(database, clock), audit, vault, clock)
+
+    @property
+    def sealed(self) -> Vault:
+        """The vault. Raises RuntimeError in a service that has none: that is a fault of the code, not of the user."""
+        if self.vault is None:
+            raise RuntimeError(f"{self.settings.service} has no vault")
+        return self.vault

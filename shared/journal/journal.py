@@ -1,0 +1,201 @@
+"""The journal: one write, one truth. History, audit trail and outbox at once.
+
+`run` executes a unit of work in one transaction with majority write concern. It repeats what was interrupted, finds
+the answer of a command that was already carried out, and turns a database out of reach into `Unavailable`.
+It does not publish: the relay does.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from shared import failpoints
+from shared.journal.unit import JOURNAL, Context, HasId, Unit, VersionConflict
+from shared.mongo import Unavailable, is_unreachable
+from shared.telemetry.tracing import current_traceparent
+
+COMMANDS = "commands"
+META = "journal_meta"
+COMMAND_DAYS = 90
+BUDGET_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """A request that may come twice. `key` is the caller's own; `fingerprint` is a keyed HMAC of the body.
+
+    (A plain hash of a report is a guessable identity.)
+    """
+
+    caller: str
+    key: str
+    fingerprint: str
+
+    @property
+    def id(self) -> str:
+        """Keys are scoped to their caller."""
+        return f"{self.caller}:{self.key}"
+
+
+class KeyReused(Exception):
+    """The same idempotency key came with another body."""
+
+
+Work = Callable[[Unit], Mapping[str, Any]]
+
+
+class Journal:
+    """The journal of one service, in that service's database."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
+        self.database = database
+        self._clock = clock
+        self._epoch: int | None = None
+
+    def ensure_indexes(self) -> None:
+        """Creates what the journal needs. Safe to repeat."""
+        entries = self.database[JOURNAL]
+        entries.create_index([("stream", ASCENDING), ("version", ASCENDING)], unique=True)
+        entries.create_index([("sequence", ASCENDING)], partialFilterExpression={"pending": True}, name="pending")
+        self.database[COMMANDS].create_index("at", expireAfterSeconds=COMMAND_DAYS * 86_400)
+
+    @property
+    def epoch(self) -> int:
+        """Which life of this journal it is: 1, and one more after each restore, so that versions are not mistaken."""
+        if self._epoch is None:
+            found = self.database[META].find_one({"_id": "epoch"})
+            self._epoch = int(found["value"]) if found else 1
+        return self._epoch
+
+    def run(
+        self,
+        work: Work,
+        *,
+        actor: HasId,
+        command: Command | None = None,
+        context: Context | None = None,
+        budget: float = BUDGET_SECONDS,
+    ) -> Mapping[str, Any]:
+        """Runs `work(unit)` in a transaction, commits it and returns its answer. May call `work` more than once.
+
+        With a `command`, the answer is kept with the commit, and a repetition gets that answer and changes nothing.
+        Raises KeyReused, VersionConflict, Duplicate, Mismatch, whatever `work` raises, or Unavailable after `budget`
+        seconds.
+        """
+        if context is None:
+            context = Context(actor.id, command.id if command else None, traceparent=current_traceparent())
+
+        def whole(unit: Unit) -> Mapping[str, Any]:
+            answer = work(unit)
+            if command is not None:
+                unit.insert(
+                    self.database[COMMANDS],
+                    {
+                        "_id": command.id,
+                        "fingerprint": command.fingerprint,
+                        "answer": answer,
+                        "at": self._clock(),
+                    },
+                )
+            return answer
+
+        try:
+            answer = self.transact(whole, context, budget)
+        except (Unavailable, KeyReused):
+            raise
+        except Exception as error:
+            if command is not None and (known := self._known_answer(command)) is not None:
+                return known
+            if isinstance(error, VersionConflict) and error.current is None:
+                raise VersionConflict(error.stream, error.expected, self.version(error.stream)) from None
+            raise
+        failpoints.reach("journal.committed")
+        return answer
+
+    def transact(self, work: Callable[[Unit], Any], context: Context, budget: float = BUDGET_SECONDS) -> Any:
+        """`work` in one transaction, repeated while the driver says that repeating may help, for `budget` seconds."""
+        deadline = time.monotonic() + budget
+        for attempt in range(1_000):
+            try:
+                with self.database.client.start_session() as session:
+                    return self._once(work, context, session, deadline)
+            except PyMongoError as error:
+                retry = error.has_error_label("TransientTransactionError") or is_unreachable(error)
+                if retry and time.monotonic() < deadline:
+                    time.sleep(_backoff(attempt, deadline))
+                    continue
+                if retry or error.has_error_label("UnknownTransactionCommitResult"):
+                    raise Unavailable from None
+                raise
+        raise Unavailable
+
+    def _once(self, work: Callable[[Unit], Any], context: Context, session: ClientSession, deadline: float) -> Any:
+        unit = Unit(self.database, session, context, self.epoch, self._clock)
+        session.start_transaction(
+            read_concern=ReadConcern("snapshot"),
+            write_concern=WriteConcern("majority", j=True),
+            read_preference=ReadPreference.PRIMARY,
+            max_commit_time_ms=5_000,
+        )
+        try:
+            answer = work(unit)
+            unit.flush()
+        except BaseException:
+            session.abort_transaction()
+            raise
+        _commit(session, deadline)
+        return answer
+
+    def _known_answer(self, command: Command) -> Mapping[str, Any] | None:
+        try:
+            found = self.database[COMMANDS].find_one({"_id": command.id})
+        except PyMongoError as error:
+            if is_unreachable(error):
+                raise Unavailable from None
+            raise
+        if found is None:
+            return None
+        if found["fingerprint"] != command.fingerprint:
+            raise KeyReused
+        return found["answer"]
+
+    def version(self, stream: str) -> int:
+        """The stream's version now; 0 if it does not exist."""
+        last = self.database[JOURNAL].find_one({"stream": stream}, {"version": 1}, sort=[("version", -1)])
+        return int(last["version"]) if last else 0
+
+    def history(self, stream: str) -> Iterator[Mapping[str, Any]]:
+        """The stream's entries, oldest first."""
+        yield from self.database[JOURNAL].find({"stream": stream}, sort=[("version", ASCENDING)])
+
+
+def _commit(session: ClientSession, deadline: float) -> None:
+    """Commits; where the outcome is unknown, only the commit is repeated."""
+    for attempt in range(1_000):
+        try:
+            session.commit_transaction()
+            return
+        except PyMongoError as error:
+            unknown = error.has_error_label("UnknownTransactionCommitResult")
+            if not unknown or time.monotonic() >= deadline:
+                raise
+            time.sleep(_backoff(attempt, deadline))
+
+
+def _backoff(attempt: int, deadline: float) -> float:
+    """Seconds to wait before the next attempt: 5 ms growing to half a second, with jitter, within the deadline."""
+    wait = random.random() * min(0.5, 0.005 * 1.5 ** min(attempt, 20))  # noqa: S311
+    return max(0.0, min(wait, deadline - time.monotonic()))

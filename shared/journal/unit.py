@@ -1,0 +1,210 @@
+"""A unit of work: everything that one command, or one batch of events, changes.
+
+Writes are gathered and sent together: before the next read, and at the end. What the unit has read and written is seen
+by others all at once, when the journal commits it, or never. The unit opens no transaction itself.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pymongo import DeleteOne, InsertOne, UpdateOne
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from shared.events import CATALOGUE, Event, NewEvent
+from shared.events.catalogue import produce
+
+JOURNAL = "journal"
+DUPLICATE_KEY = 11000
+
+
+class VersionConflict(Exception):
+    """Another writer was first. `current` is the version that the stream has now, None where it is not known yet."""
+
+    def __init__(self, stream: str, expected: int, current: int | None = None) -> None:
+        super().__init__(f"{stream}: expected version {expected}, found {current}")
+        self.stream, self.expected, self.current = stream, expected, current
+
+
+class Duplicate(Exception):
+    """A document that must be unique exists already. Names the collection only: the driver's text quotes values."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(f"{collection}: a document with this unique value exists already")
+        self.collection = collection
+
+
+class Mismatch(Exception):
+    """An update that had to find its document did not: it was changed or removed meanwhile."""
+
+    def __init__(self, collection: str) -> None:
+        super().__init__(f"{collection}: the document to change was not found in the expected state")
+        self.collection = collection
+
+
+class HasId(Protocol):
+    """Whoever acts: an Actor, or the system."""
+
+    @property
+    def id(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Context:
+    """Who acts and because of what; written into every entry."""
+
+    actor: str
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+    @classmethod
+    def of(cls, event: Event, actor: str) -> Context:
+        """The context of an effect of `event`."""
+        return cls(actor, event.correlation_id, event.id, event.traceparent)
+
+
+class Unit:
+    """Gathers the writes of one transaction. Made by the journal and by the worker, handed to the code that decides."""
+
+    def __init__(
+        self,
+        database: Database,
+        session: ClientSession,
+        context: Context,
+        epoch: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.database = database
+        self.session = session
+        self.context = context
+        self.memo: dict[str, Any] = {}
+        self._epoch = epoch
+        self._clock = clock
+        self._pending: dict[str, tuple[Collection, list[Any]]] = {}
+        self._streams: dict[str, int] = {}
+
+    def append(self, stream: str, expected_version: int, events: Sequence[NewEvent]) -> int:
+        """Adds events to a stream whose version the caller has read as `expected_version` (0: it is new).
+
+        Returns the stream's new version. Raises InvalidEvent at once; VersionConflict when the unit is flushed.
+        """
+        recorded_at = self._clock()
+        sequence = time.time_ns()
+        version = expected_version
+        for event in events:
+            version += 1
+            identifier = str(uuid.uuid4())
+            entry = {
+                "_id": identifier,
+                "stream": stream,
+                "version": version,
+                "epoch": self._epoch,
+                "type": event.type,
+                "data": produce(event.type, event.data),
+                "schema_version": CATALOGUE[event.type].version,
+                "occurred_at": (event.occurred_at or recorded_at).astimezone(UTC),
+                "recorded_at": recorded_at,
+                "actor": self.context.actor,
+                "correlation_id": self.context.correlation_id or identifier,
+                "causation_id": self.context.causation_id,
+                "traceparent": self.context.traceparent,
+                "sequence": sequence,
+                "pending": True,
+            }
+            self.insert(self.database[JOURNAL], entry)
+        self._streams.setdefault(stream, expected_version)
+        return version
+
+    def insert(self, collection: Collection, document: Mapping[str, Any]) -> None:
+        """Adds a document. Duplicate is raised when the unit is flushed."""
+        self._add(collection, InsertOne(dict(document)))
+
+    def update(
+        self,
+        collection: Collection,
+        filter: Mapping[str, Any],
+        update: Mapping[str, Any] | list[Mapping[str, Any]],
+        *,
+        upsert: bool = False,
+        must_match: bool = False,
+    ) -> None:
+        """Changes one document. With `must_match`, Mismatch is raised at the flush if there is none."""
+        operation = UpdateOne(filter, update, upsert=upsert)
+        if must_match:
+            self.flush()
+            with _duplicates(self, collection):
+                result = collection.update_one(filter, update, session=self.session)
+            if result.matched_count != 1:
+                raise Mismatch(collection.name)
+        else:
+            self._add(collection, operation)
+
+    def delete(self, collection: Collection, filter: Mapping[str, Any]) -> None:
+        """Removes one document, if it is there."""
+        self._add(collection, DeleteOne(filter))
+
+    def find_one(
+        self, collection: Collection, filter: Mapping[str, Any], projection: Any = None
+    ) -> dict[str, Any] | None:
+        """One document as this unit sees it, its own writes included."""
+        self.flush()
+        return collection.find_one(filter, projection, session=self.session)
+
+    def find(
+        self,
+        collection: Collection,
+        filter: Mapping[str, Any],
+        projection: Any = None,
+        *,
+        sort: Sequence[tuple[str, int]] | None = None,
+        limit: int = 0,
+    ) -> list[dict[str, Any]]:
+        """Documents as this unit sees them, its own writes included."""
+        self.flush()
+        return list(collection.find(filter, projection, sort=sort, limit=limit, session=self.session))
+
+    def flush(self) -> None:
+        """Sends what has been gathered, inside the transaction. Raises VersionConflict or Duplicate."""
+        pending, self._pending = self._pending, {}
+        for collection, operations in pending.values():
+            with _duplicates(self, collection):
+                collection.bulk_write(operations, ordered=True, session=self.session)
+
+    def _add(self, collection: Collection, operation: Any) -> None:
+        self._pending.setdefault(collection.full_name, (collection, []))[1].append(operation)
+
+    def conflict(self, collection: Collection, key: Mapping[str, Any]) -> Exception:
+        """The error of ours for a duplicate key: a lost race for a stream's version, or something else unique."""
+        stream = key.get("stream")
+        if collection.name == JOURNAL and isinstance(stream, str):
+            return VersionConflict(stream, self._streams.get(stream, 0))
+        return Duplicate(collection.name)
+
+
+class _duplicates:
+    """Turns the driver's duplicate key errors, whose text quotes values, into ours."""
+
+    def __init__(self, unit: Unit, collection: Collection) -> None:
+        self._unit, self._collection = unit, collection
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        details: Iterable[Mapping[str, Any]] = ()
+        if isinstance(error, BulkWriteError):
+            details = (error.details or {}).get("writeErrors", [])
+        elif getattr(error, "code", None) == DUPLICATE_KEY:
+            details = [getattr(error, "details", None) or {"code": DUPLICATE_KEY}]
+        for detail in details:
+            if detail.get("code") == DUPLICATE_KEY:
+                raise self._unit.conflict(self._collection, detail.get("keyValue") or {}) from None

@@ -1,0 +1,99 @@
+"""Connections to MongoDB with the guarantees that the journal relies on.
+
+Every write is acknowledged by a majority and journaled; reads inside units of work see majority-committed data. Waiting
+is bounded: a database out of reach is an `Unavailable` within seconds, never a request that hangs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    ExecutionTimeout,
+    NetworkTimeout,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from shared.settings import Settings
+
+Document = dict[str, object]
+
+SELECTION_TIMEOUT_MS = 3_000
+CONNECT_TIMEOUT_MS = 2_000
+SOCKET_TIMEOUT_MS = 20_000
+POOL_SIZE = 50
+
+
+class Unavailable(Exception):
+    """The database is out of reach for now. The caller may try again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: int = 5) -> None:
+        super().__init__("the database is out of reach")
+        self.retry_after = retry_after
+
+
+def client(settings: Settings) -> MongoClient:
+    """A client for the settings' own user. It connects lazily: making one does not need a running database."""
+    credentials: dict[str, Any] = {}
+    if settings.mongodb_password is not None:
+        credentials = {
+            "username": settings.mongodb_user,
+            "password": settings.mongodb_password,
+            "authSource": "admin",
+        }
+    return MongoClient(
+        settings.mongodb_uri,
+        appname=f"rujukan-{settings.service}",
+        serverSelectionTimeoutMS=SELECTION_TIMEOUT_MS,
+        connectTimeoutMS=CONNECT_TIMEOUT_MS,
+        socketTimeoutMS=SOCKET_TIMEOUT_MS,
+        maxPoolSize=POOL_SIZE,
+        waitQueueTimeoutMS=SELECTION_TIMEOUT_MS,
+        retryWrites=True,
+        tz_aware=True,
+        tzinfo=UTC,
+        **credentials,
+    )
+
+
+def database(mongo: MongoClient, name: str) -> Database:
+    """The named database with majority, journaled writes and aware UTC datetimes."""
+    return mongo.get_database(
+        name,
+        codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),
+        write_concern=WriteConcern("majority", j=True, wtimeout=10_000),
+        read_concern=ReadConcern("majority"),
+    )
+
+
+UNREACHABLE = (ServerSelectionTimeoutError, NetworkTimeout, AutoReconnect, ConnectionFailure, ExecutionTimeout)
+
+
+def is_unreachable(error: PyMongoError) -> bool:
+    """Whether the error says that the database was out of reach, or has no primary for now."""
+    return isinstance(error, UNREACHABLE)
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Turns the driver's errors about a database out of reach into Unavailable; others pass unchanged.
+
+    The driver's text is dropped: it may quote values.
+    """
+    try:
+        yield
+    except PyMongoError as error:
+        if is_unreachable(error):
+            raise Unavailable from None
+        raise

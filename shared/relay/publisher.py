@@ -1,0 +1,85 @@
+"""Sends journal entries to Kafka and tells which were acknowledged.
+
+kafka-python's producer is set so that it cannot lose order or get stuck unseen: idempotent, all replicas, a delivery
+time-out of hours (an expired batch wedges it for good), and a bound of our own on every wait. A send that failed or
+was not answered means *unknown*, never *not sent*: only its own stream is held back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from shared.events import encode
+from shared.settings import Settings
+from shared.telemetry.logs import get_logger
+
+# Less than a lease lasts, so that a leader knows the outcome, or gives up, while it still leads.
+SEND_SECONDS = 4.0
+DELIVERY_TIMEOUT_MS = 6 * 3_600_000
+BOOTSTRAP_TIMEOUT_MS = 3_000
+
+log = get_logger(__name__)
+
+
+class Publisher:
+    """One producer for one topic. Made in the process that uses it: a producer does not survive a fork."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._source = settings.service
+        self._topic = settings.prefix + topic
+        self._producer = KafkaProducer(
+            bootstrap_servers=list(settings.kafka_bootstrap),
+            client_id=f"rujukan-relay-{settings.service}",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            batch_size=65_536,
+            delivery_timeout_ms=DELIVERY_TIMEOUT_MS,
+            request_timeout_ms=3_000,
+            max_block_ms=int(SEND_SECONDS * 1_000),
+            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
+            reconnect_backoff_max_ms=1_000,
+        )
+
+    def publish(self, entries: Sequence[Mapping[str, Any]]) -> tuple[list[str], bool]:
+        """Sends the entries in order and waits for the acknowledgements, at most SEND_SECONDS in all.
+
+        Returns the ids acknowledged, and whether all were. An entry behind an unknown one of its stream does not
+        count as acknowledged.
+        """
+        sent: list[tuple[Mapping[str, Any], Any]] = []
+        held: set[str] = set()
+        for entry in entries:
+            if entry["stream"] in held:
+                continue
+            try:
+                message = encode(self._source, entry)
+                future = self._producer.send(self._topic, value=message.value, key=message.key, headers=message.headers)
+            except KafkaError as error:
+                log.warning("send_failed", entry=entry["_id"], stream=entry["stream"], error=type(error).__name__)
+                held.add(entry["stream"])
+                continue
+            sent.append((entry, future))
+        acknowledged = list(self._acknowledged(sent, held))
+        return acknowledged, len(acknowledged) == len(entries)
+
+    def _acknowledged(self, sent: Iterable[tuple[Mapping[str, Any], Any]], held: set[str]) -> Iterable[str]:
+        deadline = time.monotonic() + SEND_SECONDS
+        for entry, future in sent:
+            try:
+                future.get(timeout=max(0.05, deadline - time.monotonic()))
+            except KafkaError as error:
+                log.warning("outcome_unknown", entry=entry["_id"], stream=entry["stream"], error=type(error).__name__)
+                held.add(entry["stream"])
+                continue
+            if entry["stream"] not in held:
+                yield entry["_id"]
+
+    def close(self, seconds: float = 2.0) -> None:
+        """Lets go of the connections within `seconds`."""
+        self._producer.close(timeout=seconds)

@@ -1,0 +1,203 @@
+"""Journal to Kafka: publishes what is pending, oldest first, in order within each stream, and marks it.
+
+Woken by a change stream, which only wakes: what is pending is found by an index, so that a lost oplog position never
+means a skipped event. When Kafka is down the journal keeps what is pending and the relay catches up. When the outcome
+of a send is unknown, `RelayStuck` ends the process: its supervisor starts it anew with a fresh producer.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka.errors import KafkaError
+from pymongo import ASCENDING
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+from pymongo.write_concern import WriteConcern
+
+from shared import failpoints
+from shared.events.topics import topic_of
+from shared.foundation import Foundation
+from shared.journal.unit import JOURNAL
+from shared.relay import lease as leases
+from shared.relay.publisher import Publisher
+from shared.telemetry import metrics
+from shared.telemetry.logs import get_logger
+from shared.telemetry.tracing import span
+
+LEASE = "relay"
+BATCH = 500
+IDLE_SECONDS = 0.5
+STANDBY_SECONDS = 1.0
+BACKOFF_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+
+class RelayStuck(Exception):
+    """Kafka did not acknowledge what was sent: the process ends, and is started anew."""
+
+
+def run(foundation: Foundation, stop: threading.Event) -> None:
+    """Publishes the journal of the foundation's service until `stop` is set. Raises RelayStuck."""
+    topic = topic_of(foundation.settings.service)
+    if topic is None:
+        raise ValueError(f"{foundation.settings.service} writes no topic")
+    Relay(foundation, topic.name).run(stop)
+
+
+class Relay:
+    """The relay of one service."""
+
+    def __init__(self, foundation: Foundation, topic: str) -> None:
+        self._settings = foundation.settings
+        self._database = foundation.database
+        self._topic = topic
+        self._holder = f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}"
+        self._service = foundation.settings.service
+        self._publisher: Publisher | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Leads whenever nobody else does, until `stop` is set. A database out of reach is waited for."""
+        waker = _Waker(self._database, stop)
+        try:
+            while not stop.is_set():
+                try:
+                    lease = leases.acquire(self._database, LEASE, self._holder)
+                    if lease is None:
+                        stop.wait(STANDBY_SECONDS)
+                        continue
+                    log.info("relay_leads", token=lease.token)
+                    metrics.RELAY_LEADER.labels(self._service).set(1)
+                    try:
+                        self._lead(lease, waker, stop)
+                    finally:
+                        leases.release(self._database, lease)
+                except leases.Fenced:
+                    log.warning("relay_fenced")
+                except PyMongoError as error:
+                    log.warning("database_out_of_reach", error=type(error).__name__)
+                    stop.wait(BACKOFF_SECONDS)
+                finally:
+                    metrics.RELAY_LEADER.labels(self._service).set(0)
+        finally:
+            if self._publisher is not None:
+                self._publisher.close()
+
+    def _lead(self, lease: leases.Lease, waker: _Waker, stop: threading.Event) -> None:
+        while not stop.is_set():
+            waker.clear()
+            entries = self._pending()
+            self._observe(entries)
+            if not entries:
+                leases.renew(self._database, lease)
+                waker.wait(IDLE_SECONDS)
+                continue
+            publisher = self._connected()
+            if publisher is None:
+                leases.renew(self._database, lease)
+                stop.wait(BACKOFF_SECONDS)
+                continue
+            with span("relay.publish", entries[0].get("traceparent"), attributes={"entries": len(entries)}):
+                acknowledged, complete = publisher.publish(entries)
+            failpoints.reach("relay.published")
+            if acknowledged:
+                self._mark(lease, acknowledged)
+                metrics.RELAY_PUBLISHED.labels(self._service).inc(len(acknowledged))
+            if not complete:
+                metrics.RELAY_FAILED.labels(self._service).inc(len(entries) - len(acknowledged))
+                raise RelayStuck(f"{len(entries) - len(acknowledged)} sends were not acknowledged")
+
+    def _pending(self) -> list[Mapping[str, Any]]:
+        """The oldest unpublished entries, each stream from its first unpublished one on.
+
+        Two writers' clocks may differ, so the order of insertion alone could put version 2 before version 1: a stream
+        whose earlier version is still pending waits for the next round.
+        """
+        entries: list[Mapping[str, Any]] = list(
+            self._database[JOURNAL].find({"pending": True}, sort=[("sequence", ASCENDING)], limit=BATCH, hint="pending")
+        )
+        first: dict[str, int] = {}
+        for entry in entries:
+            first[entry["stream"]] = min(entry["version"], first.get(entry["stream"], entry["version"]))
+        before = [{"stream": stream, "version": version - 1} for stream, version in first.items() if version > 1]
+        waiting: set[str] = set()
+        if before:
+            earlier = self._database[JOURNAL].find({"$or": before, "pending": True}, {"stream": 1})
+            waiting = {entry["stream"] for entry in earlier}
+        ready = [entry for entry in entries if entry["stream"] not in waiting]
+        return _contiguous(ready)
+
+    def _connected(self) -> Publisher | None:
+        """The publisher; None while no broker answers. Nothing was sent then, so there is nothing to be unsure of."""
+        if self._publisher is None:
+            try:
+                self._publisher = Publisher(self._settings, self._topic)
+            except KafkaError as error:
+                log.warning("kafka_out_of_reach", error=type(error).__name__)
+        return self._publisher
+
+    def _mark(self, lease: leases.Lease, ids: list[str]) -> None:
+        """Marks the entries published, in one transaction with the proof that the lease is still held."""
+        with (
+            self._database.client.start_session() as session,
+            session.start_transaction(write_concern=WriteConcern("majority", j=True)),
+        ):
+            leases.renew(self._database, lease, session)
+            self._database[JOURNAL].update_many(
+                {"_id": {"$in": ids}},
+                [{"$set": {"published_at": "$$NOW"}}, {"$unset": "pending"}],
+                session=session,
+            )
+
+    def _observe(self, entries: list[Mapping[str, Any]]) -> None:
+        age = (datetime.now(UTC) - entries[0]["recorded_at"]).total_seconds() if entries else 0.0
+        metrics.RELAY_OLDEST.labels(self._service).set(max(0.0, age))
+
+
+def _contiguous(entries: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The entries in order of version within each stream, without what lies behind a gap."""
+    streams: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        streams.setdefault(entry["stream"], []).append(entry)
+    ordered: list[Mapping[str, Any]] = []
+    for stream in streams.values():
+        stream.sort(key=lambda entry: entry["version"])
+        for position, entry in enumerate(stream):
+            if entry["version"] != stream[0]["version"] + position:
+                break
+            ordered.append(entry)
+    return ordered
+
+
+class _Waker:
+    """Wakes the relay when the journal grows. It only wakes: losing it costs half a second, never an entry."""
+
+    def __init__(self, database: Database, stop: threading.Event) -> None:
+        self._database = database
+        self._stop = stop
+        self._event = threading.Event()
+        threading.Thread(target=self._watch, daemon=True, name="journal-waker").start()
+
+    def _watch(self) -> None:
+        grown: list[Mapping[str, Any]] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+        while not self._stop.is_set():
+            try:
+                with self._database[JOURNAL].watch(grown, max_await_time_ms=1_000) as changes:
+                    while not self._stop.is_set():
+                        if changes.try_next() is not None:
+                            self._event.set()
+            except PyMongoError:
+                time.sleep(BACKOFF_SECONDS)
+
+    def clear(self) -> None:
+        self._event.clear()
+
+    def wait(self, seconds: float) -> None:
+        self._event.wait(seconds)

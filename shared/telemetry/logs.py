@@ -1,0 +1,86 @@
+"""JSON logs with request, event and trace ids, and no identities.
+
+What a person typed is never logged, nor an exception's text (drivers quote values): only its type and where it arose.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+from shared.telemetry.tracing import current_trace_id
+
+NOISY = ("kafka", "pymongo", "werkzeug", "httpx", "urllib3", "apprise", "httpcore")
+
+
+def configure_logging(service: str, role: str, level: int = logging.INFO) -> None:
+    """One JSON object a line on standard output, from structlog and the standard library alike."""
+    shared_processors: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _trace_id,
+        _safe_exception,
+    ]
+    structlog.configure(
+        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared_processors, _drop_foreign_text],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(service=service, role=role)
+
+
+def get_logger(name: str) -> Any:
+    """A logger whose first argument is what happened, the rest ids and codes: `log.info("event_parked", key=...)`."""
+    return structlog.stdlib.get_logger(name)
+
+
+def _trace_id(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if trace_id := current_trace_id():
+        entry["trace_id"] = trace_id
+    return entry
+
+
+def _safe_exception(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its type and the places it passed, without its text."""
+    info = entry.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    elif isinstance(info, BaseException):
+        info = (type(info), info, info.__traceback__)
+    if info and info[0] is not None:
+        frames = traceback.extract_tb(info[2])
+        entry["exception"] = info[0].__name__
+        entry["where"] = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames[-6:]]
+    return entry
+
+
+def _drop_foreign_text(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Other libraries' messages keep their template, not what was put into it, when they are warnings or worse."""
+    record = entry.get("_record")
+    if isinstance(record, logging.LogRecord) and record.args and record.levelno >= logging.WARNING:
+        entry["event"] = str(record.msg)
+    return entry

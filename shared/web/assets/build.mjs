@@ -1,0 +1,30 @@
+// Builds ../static from govuk-frontend: one style sheet, one module, the icon. Run by `npm run build`.
+// The result is committed, so that nobody needs Node to start the product.
+import { build } from "esbuild";
+import { copyFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import * as sass from "sass";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const target = here("../static/");
+
+for (const name of readdirSync(target)) rmSync(target + name, { recursive: true });
+
+const { css } = sass.compile(here("app.scss"), {
+  loadPaths: [here("node_modules")],
+  style: "compressed",
+  quietDeps: true,
+});
+writeFileSync(target + "app.css", css.trimEnd() + "\n");
+
+await build({
+  entryPoints: [here("app.js")],
+  outfile: target + "app.js",
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2020",
+  legalComments: "none",
+});
+
+copyFileSync(here("icon.svg"), target + "icon.svg");

@@ -1,0 +1,111 @@
+"""What is checked of every request before a view sees it: its id, its size, and that its JSON is clean.
+
+Clean means: JSON by its Content-Type, UTF-8, not nested too deep, no text or number that MongoDB cannot hold. What a
+field may contain is the business of the schemas.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import uuid
+from typing import Any, NoReturn
+
+import structlog
+from flask import Flask, Response, g, request
+
+from shared.web.problem import Problem, flatten
+
+HEADER = "X-Request-Id"
+#: Bytes of a request's body. Reports are some kilobytes; attachments come with a route of their own.
+MAX_BODY = 1024 * 1024
+MAX_DEPTH = 32
+INT64 = 2**63
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+
+
+def install(app: Flask) -> None:
+    """Registers the checks on `app`."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
+
+    @app.after_request
+    def name_request(response: Response) -> Response:
+        response.headers[HEADER] = g.get("request_id", "")
+        return response
+
+
+def identify() -> None:
+    """Gives the request its id: the front door's, or a new one. Logs of this request carry it."""
+    given = request.headers.get(HEADER, "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def check() -> None:
+    """Refuses what no view should have to think of. Raises Problem, or 413 when the body is too large."""
+    if request.endpoint is None:
+        return
+    if "\x00" in request.path or any(_BAD_TEXT.search(part) for pair in request.args.items(multi=True) for part in pair):
+        raise Problem(400, "bad_request")
+    if request.method not in ("POST", "PUT", "PATCH"):
+        return
+    if request.path.startswith("/api/"):
+        _check_json()
+    elif any(_BAD_TEXT.search(part) for pair in request.form.items(multi=True) for part in pair):
+        raise Problem(400, "bad_request")
+
+
+def _check_json() -> None:
+    body = request.get_data(cache=True)
+    if not body:
+        return
+    if not request.is_json:
+        raise Problem(415, "unsupported_media_type")
+    try:
+        document = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+    except RecursionError:
+        raise Problem(400, "nested_too_deep") from None
+    except ValueError:  # also broken UTF-8, and a number of more digits than Python converts
+        raise Problem(400, "malformed_json") from None
+    errors = _unfit(document)
+    if errors:
+        problem = Problem(422, "invalid")
+        problem.errors = errors
+        raise problem
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _unfit(document: Any) -> list[dict[str, str]]:
+    """What the database cannot hold, with its place. No recursion: the sender decides how deep a document is."""
+    errors: list[dict[str, str]] = []
+    waiting: list[tuple[tuple[str, ...], Any]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        if len(path) > MAX_DEPTH:
+            raise Problem(400, "nested_too_deep")
+        message = ""
+        if isinstance(value, str) and _BAD_TEXT.search(value):
+            message = "Text may not contain this character."
+        elif isinstance(value, float) and not math.isfinite(value):
+            message = "Number out of range."
+        elif isinstance(value, int) and not -INT64 <= value < INT64:
+            message = "Number out of range."
+        elif isinstance(value, dict):
+            for key, inner in value.items():
+                if _BAD_TEXT.search(key):
+                    errors += flatten(["Text may not contain this character."], (*path, _BAD_TEXT.sub("?", key)))
+                else:
+                    waiting.append(((*path, key), inner))
+        elif isinstance(value, list):
+            waiting.extend(((*path, str(index)), inner) for index, inner in enumerate(value))
+        if message:
+            errors += flatten([message], path)
+    return errors

@@ -1,0 +1,226 @@
+"""What happens to a batch of records: decode, decide who waits, handle, remember, commit once.
+
+Effects, versions and positions are one transaction. A batch that fails is halved until the record that fails stands
+alone; that one is tried again a few times, then parked, and only its own key waits behind it. Kafka is not known here:
+records come in, positions go out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.access.actor import system_actor
+from shared.events import DecodeError, Event, Message, decode, peek
+from shared.events.envelope import Header
+from shared.foundation import Foundation
+from shared.journal import Context, Unavailable, Unit
+from shared.telemetry import metrics
+from shared.telemetry.logs import get_logger
+from shared.telemetry.tracing import span
+from shared.worker import parking, positions
+from shared.worker.positions import Position, PositionLost
+
+Handler = Callable[[Event, Unit], None]
+ATTEMPTS = 5
+FIRST_BACKOFF_SECONDS = 0.1
+BUDGET_SECONDS = 8.0
+
+log = get_logger(__name__)
+
+
+class Permanent(Exception):
+    """Raised by a handler for what no repetition can mend. The text goes to the operator: no values in it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a topic, read as far as it can be: `error` says why there is no event where one was wanted."""
+
+    topic: str
+    partition: int
+    offset: int
+    message: Message
+    header: Header | None = None
+    event: Event | None = None
+    error: str | None = None
+
+    @property
+    def place(self) -> dict[str, str | int]:
+        """Where the record lies."""
+        return {"topic": self.topic, "partition": self.partition, "offset": self.offset}
+
+    @property
+    def partition_id(self) -> str:
+        """The partition, as positions name it."""
+        return f"{self.topic}:{self.partition}"
+
+    @property
+    def key(self) -> str:
+        """Whose order the record belongs to: its stream, or what the record's own key says, or its partition."""
+        if self.header is not None:
+            return self.header.stream
+        key = self.message.key
+        return key.decode("utf-8", errors="replace") if key is not None else self.partition_id
+
+
+def read(record: Record, wanted: Mapping[str, Handler]) -> Record:
+    """The record with its header, and its event if its type is wanted. Other types pass by unread."""
+    try:
+        header = peek(record.message)
+        event = decode(record.message) if header.type in wanted else None
+    except DecodeError as error:
+        return Record(record.topic, record.partition, record.offset, record.message, _peeked(record), None, str(error))
+    return Record(record.topic, record.partition, record.offset, record.message, header, event)
+
+
+def _peeked(record: Record) -> Header | None:
+    try:
+        return peek(record.message)
+    except DecodeError:
+        return None
+
+
+class Processor:
+    """Handles records for one service. `positions` maps `topic:partition` to what this process knows of it."""
+
+    def __init__(self, foundation: Foundation, handlers: Mapping[str, Handler]) -> None:
+        self._foundation = foundation
+        self._handlers = handlers
+        self._service = foundation.settings.service
+        self._actor = system_actor(f"{self._service}.worker").id
+        self.topic_ids: dict[str, str] = {}
+        self.positions: dict[str, Position | None] = {}
+
+    def process(self, records: Sequence[Record]) -> None:
+        """Handles the records in order and moves the positions. Raises Unavailable or PositionLost: then what was not
+        committed must be read again."""
+        if not records:
+            return
+        started = time.monotonic()
+        try:
+            self._commit(records)
+        except (Unavailable, PositionLost):
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises, the others must go on
+            if len(records) > 1:
+                middle = len(records) // 2
+                self.process(records[:middle])
+                self.process(records[middle:])
+            else:
+                self._alone(records[0], error)
+        metrics.WORKER_BATCH.labels(self._service).observe(time.monotonic() - started)
+
+    def _alone(self, record: Record, error: Exception) -> None:
+        """Tries a record that failed again, then parks it."""
+        for attempt in range(1, ATTEMPTS):
+            if isinstance(error, Permanent):
+                break
+            time.sleep(FIRST_BACKOFF_SECONDS * 2 ** (attempt - 1))
+            try:
+                self._commit([record])
+                return
+            except (Unavailable, PositionLost):
+                raise
+            except Exception as again:  # noqa: BLE001  # as above
+                error = again
+        attempts = 1 if isinstance(error, Permanent) else ATTEMPTS
+        log.error("event_parked", **record.place, type=record.header and record.header.type, exc_info=error)
+        self._commit([record], park={id(record): (_why(error), attempts)})
+
+    def _commit(self, records: Sequence[Record], park: Mapping[int, tuple[str, int]] | None = None) -> None:
+        counts: dict[str, int] = {}
+
+        def work(unit: Unit) -> dict[str, Position]:
+            counts.clear()
+            self._apply(unit, records, park or {}, counts)
+            return self._move(unit, records)
+
+        moved = self._foundation.journal.transact(work, Context(self._actor), BUDGET_SECONDS)
+        self.positions.update(moved)
+        _count(self._service, counts)
+
+    def _apply(
+        self, unit: Unit, records: Sequence[Record], park: Mapping[int, tuple[str, int]], counts: dict[str, int]
+    ) -> None:
+        streams = {record.header.stream for record in records if record.header}
+        last = positions.seen(unit, streams)
+        waiting = parking.waiting_keys(unit, {record.key for record in records})
+        moved: positions.Seen = {}
+        for record in records:
+            header = record.header
+            if header is not None and last.get(header.stream, (0, 0)) >= (header.epoch, header.version):
+                counts["skipped"] = counts.get("skipped", 0) + 1
+            elif reason := self._reason_to_park(record, last, waiting, park):
+                parking.park(
+                    unit,
+                    record.key,
+                    record.place,
+                    record.message,
+                    (header.epoch, header.version) if header else None,
+                    *reason,
+                    self._foundation.clock(),
+                )
+                waiting.add(record.key)
+                counts["parked"] = counts.get("parked", 0) + 1
+            elif header is not None:
+                self.handle(unit, record)
+                last[header.stream] = moved[header.stream] = (header.epoch, header.version)
+                counts[header.type] = counts.get(header.type, 0) + 1
+        positions.remember(unit, moved)
+
+    def _reason_to_park(
+        self, record: Record, last: positions.Seen, waiting: set[str], park: Mapping[int, tuple[str, int]]
+    ) -> tuple[str, int] | None:
+        if record.key in waiting:
+            return parking.BEHIND, 0
+        if id(record) in park:
+            return park[id(record)]
+        if record.error is not None or record.header is None:
+            return record.error or "no header", 1
+        return gap(record.header, last)
+
+    def handle(self, unit: Unit, record: Record) -> None:
+        """Gives the event to its handler, in the context of its cause."""
+        event = record.event
+        if event is None:
+            return
+        unit.context = Context.of(event, self._actor)
+        with span(f"handle {event.type}", event.traceparent, attributes={"event": event.id}):
+            self._handlers[event.type](event, unit)
+
+    def _move(self, unit: Unit, records: Sequence[Record]) -> dict[str, Position]:
+        ends = {record.partition_id: record for record in records}
+        return {
+            partition: positions.move(
+                unit, partition, self.positions.get(partition), self.topic_ids[record.topic], record.offset + 1
+            )
+            for partition, record in ends.items()
+        }
+
+
+def gap(header: Header, last: positions.Seen) -> tuple[str, int] | None:
+    """Why an event whose predecessor has not been seen must wait: handled now, the predecessor would be dropped."""
+    known = last.get(header.stream)
+    if known is not None and known[0] != header.epoch:
+        return None  # a restored journal goes on from an earlier version, under a new epoch
+    expected = known[1] + 1 if known else 1
+    if header.version <= expected:
+        return None
+    return f"expected version {expected} of the stream, found {header.version}", 0
+
+
+def _why(error: Exception) -> str:
+    """What an operator is told: our own words for a Permanent, only the kind of error for anything else."""
+    return str(error) if isinstance(error, Permanent) else type(error).__name__
+
+
+def _count(service: str, counts: Mapping[str, int]) -> None:
+    for name, number in counts.items():
+        if name == "parked":
+            metrics.WORKER_PARKED.labels(service).inc(number)
+        elif name == "skipped":
+            metrics.WORKER_SKIPPED.labels(service).inc(number)
+        else:
+            metrics.WORKER_HANDLED.labels(service, name).inc(number)

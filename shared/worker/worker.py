@@ -1,0 +1,194 @@
+"""Kafka to handlers: polls, hands batches to the processor, and stays a member of its group through bad days.
+
+Where to read on is the position in MongoDB; offsets are committed to Kafka only so that lag can be seen there. While
+the database is out of reach the partitions are paused and polling goes on, so that membership is not lost. A stop
+finishes the batch and leaves the group within seconds, also when the broker is frozen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+
+from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata
+from pymongo.errors import PyMongoError
+
+from shared import failpoints
+from shared.events import Message
+from shared.events.topics import BrokerUnavailable, admin, topic_ids
+from shared.foundation import Foundation
+from shared.journal import Unavailable
+from shared.telemetry import metrics
+from shared.telemetry.logs import get_logger
+from shared.worker import positions
+from shared.worker.positions import PositionLost
+from shared.worker.processor import Handler, Processor, Record, read
+
+POLL_MS = 200
+BATCH = 500
+SESSION_TIMEOUT_MS = 6_000
+CLOSE_MS = 3_000
+FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
+
+log = get_logger(__name__)
+
+
+def group_of(prefix: str, service: str) -> str:
+    """The consumer group of a service."""
+    return f"{prefix}rujukan.{service}"
+
+
+def run(foundation: Foundation, topics: Iterable[str], handlers: Mapping[str, Handler], stop: threading.Event) -> None:
+    """Handles events until `stop` is set. Raises KafkaError where starting anew is the only way on."""
+    Worker(foundation, list(topics), handlers).run(stop)
+
+
+class Worker:
+    """The worker of one service: one member of its group."""
+
+    def __init__(self, foundation: Foundation, topics: list[str], handlers: Mapping[str, Handler]) -> None:
+        self._foundation = foundation
+        self._settings = foundation.settings
+        self._topics = [self._settings.prefix + topic for topic in topics]
+        self._handlers = handlers
+        self._processor = Processor(foundation, handlers)
+        self._service = foundation.settings.service
+        self._assigned = threading.Event()
+
+    def run(self, stop: threading.Event) -> None:
+        """Polls and processes until `stop` is set."""
+        consumer = self._connect(stop)
+        if consumer is None:
+            return
+        try:
+            consumer.subscribe(self._topics, listener=_Listener(self._assigned))
+            while not stop.is_set():
+                self._round(consumer, stop)
+        finally:
+            consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+
+    def _connect(self, stop: threading.Event) -> KafkaConsumer | None:
+        """A consumer; waits for a broker. None if told to stop meanwhile."""
+        while not stop.is_set():
+            try:
+                return KafkaConsumer(
+                    bootstrap_servers=list(self._settings.kafka_bootstrap),
+                    client_id=f"rujukan-worker-{self._service}",
+                    group_id=group_of(self._settings.prefix, self._service),
+                    enable_auto_commit=False,
+                    auto_offset_reset="earliest",
+                    allow_auto_create_topics=False,
+                    max_poll_records=BATCH,
+                    session_timeout_ms=SESSION_TIMEOUT_MS,
+                    heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+                    partition_assignment_strategy=[CooperativeStickyAssignor],
+                    fetch_max_wait_ms=100,
+                    reconnect_backoff_max_ms=1_000,
+                    bootstrap_timeout_ms=3_000,
+                )
+            except KafkaError as error:
+                log.warning("kafka_out_of_reach", error=type(error).__name__)
+                stop.wait(FIRST_BACKOFF_SECONDS)
+        return None
+
+    def _round(self, consumer: KafkaConsumer, stop: threading.Event) -> None:
+        polled = consumer.poll(timeout_ms=POLL_MS)
+        try:
+            if self._assigned.is_set():
+                # What was polled is read again from the positions: it may come from where Kafka believes we were.
+                self._assigned.clear()
+                self._take_up(consumer)
+                return
+            records = [
+                read(Record(r.topic, r.partition, r.offset, Message(r.key, r.value, list(r.headers))), self._handlers)
+                for batch in polled.values()
+                for r in batch
+            ]
+            if records:
+                self._processor.process(records)
+                failpoints.reach("worker.committed")
+                self._tell_kafka(consumer)
+        except PositionLost:
+            log.warning("position_lost")
+            self._assigned.set()
+        except (Unavailable, PyMongoError, BrokerUnavailable) as error:
+            log.warning("waiting", error=type(error).__name__)
+            self._wait_out(consumer, stop)
+            self._assigned.set()
+
+    def _take_up(self, consumer: KafkaConsumer) -> None:
+        """Seeks every assigned partition to its position."""
+        assignment = consumer.assignment()
+        if not assignment:
+            return
+        client = admin(self._settings)
+        try:
+            ids = topic_ids(client, sorted({partition.topic for partition in assignment}))
+        except KafkaError as error:
+            raise BrokerUnavailable(type(error).__name__) from error
+        finally:
+            client.close()
+        self._processor.topic_ids = ids
+        self._processor.positions = {}
+        for partition in assignment:
+            name = f"{partition.topic}:{partition.partition}"
+            position = positions.load(self._foundation.database, name, ids[partition.topic])
+            self._processor.positions[name] = position
+            consumer.seek(partition, position.offset if position else 0)
+        log.info("partitions_taken_up", partitions=len(assignment))
+
+    def _wait_out(self, consumer: KafkaConsumer, stop: threading.Event) -> None:
+        """Keeps polling, paused, until the database answers: bounded backoff, membership kept."""
+        metrics.WORKER_WAITING.labels(self._service).set(1)
+        backoff = FIRST_BACKOFF_SECONDS
+        paused: set[TopicPartition] = set()
+        while not stop.is_set():
+            paused |= consumer.assignment()
+            consumer.pause(*consumer.assignment())
+            consumer.poll(timeout_ms=int(backoff * 1_000) if backoff < 1 else 1_000)
+            stop.wait(max(0.0, backoff - 1.0))
+            if self._answers():
+                break
+            backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
+        consumer.resume(*(paused & consumer.assignment()))
+        metrics.WORKER_WAITING.labels(self._service).set(0)
+
+    def _answers(self) -> bool:
+        try:
+            self._foundation.database.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def _tell_kafka(self, consumer: KafkaConsumer) -> None:
+        """Commits the positions to Kafka, where tools look for lag. Nothing depends on it."""
+        offsets = {}
+        behind: dict[str, int] = {}
+        for partition in consumer.assignment():
+            position = self._processor.positions.get(f"{partition.topic}:{partition.partition}")
+            if position is None:
+                continue
+            offsets[partition] = OffsetAndMetadata(position.offset, "", -1)
+            end = consumer.highwater(partition)
+            if end is not None:
+                behind[partition.topic] = behind.get(partition.topic, 0) + max(0, end - position.offset)
+        for topic, lag in behind.items():
+            metrics.WORKER_LAG.labels(self._service, topic).set(lag)
+        if offsets:
+            consumer.commit_async(offsets)
+
+
+class _Listener(ConsumerRebalanceListener):
+    """Only says that the assignment changed: it runs on the client's own loop, where nothing may block."""
+
+    def __init__(self, changed: threading.Event) -> None:
+        self._changed = changed
+
+    def on_partitions_revoked(self, revoked: object) -> None:
+        self._changed.set()
+
+    def on_partitions_assigned(self, assigned: object) -> None:
+        self._changed.set()

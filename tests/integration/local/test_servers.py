@@ -1,0 +1,140 @@
+"""The real servers of the tests and of `make up`: started, killed, guarded."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pymongo
+import pytest
+from kafka import KafkaAdminClient
+
+from deploy.local import kafka as kafka_server
+from deploy.local import secrets
+from deploy.local.ports import wait_until
+from tests.support.servers import Kafka, Mongo
+
+
+def as_service(mongo: Mongo, service: str, prefix: str) -> pymongo.MongoClient:
+    environ = mongo.settings_environ(service, prefix)
+    return pymongo.MongoClient(mongo.uri, username=service, password=environ[secrets.password_variable(service)])
+
+
+@pytest.mark.mongo
+def test_what_was_written_outlives_a_killed_mongod(mongo, database):
+    database.reports.insert_one({"_id": "report-1"})
+    mongo.kill()
+    assert not mongo.alive
+    mongo.start()
+    assert database.reports.find_one() == {"_id": "report-1"}
+
+
+@pytest.mark.mongo
+def test_a_database_user_reaches_its_own_rooms_only(mongo, prefix):
+    with as_service(mongo, "cases", prefix) as client:
+        client[f"{prefix}cases"].cases.insert_one({"_id": "case-1"})
+        client[f"{prefix}vault"].sealed.insert_one({"_id": "person-1"})
+        with pytest.raises(pymongo.errors.OperationFailure, match="not authorized"):
+            client[f"{prefix}intake"].reports.find_one()
+    with as_service(mongo, "reporting", prefix) as client, pytest.raises(pymongo.errors.OperationFailure):
+        client[f"{prefix}vault"].sealed.find_one()
+
+
+@pytest.mark.mongo
+def test_an_audit_entry_can_be_added_but_neither_changed_nor_removed(mongo, prefix):
+    with as_service(mongo, "intake", prefix) as client:
+        audit = client[f"{prefix}audit"].entries
+        audit.insert_one({"_id": 1, "reader": "account-1"})
+        assert audit.count_documents({}) == 1
+        for forbidden in (
+            lambda: audit.update_one({"_id": 1}, {"$set": {"reader": "account-2"}}),
+            lambda: audit.delete_one({"_id": 1}),
+            lambda: audit.drop(),
+            lambda: audit.create_index("at", expireAfterSeconds=1),
+        ):
+            with pytest.raises(pymongo.errors.OperationFailure, match="not authorized"):
+                forbidden()
+
+
+@pytest.mark.mongo
+def test_nobody_gets_in_without_a_password(mongo):
+    with pymongo.MongoClient(mongo.uri) as client, pytest.raises(pymongo.errors.OperationFailure):
+        client.admin.list_collection_names()
+
+
+@pytest.mark.kafka
+def test_topics_outlive_a_killed_broker(kafka: Kafka, prefix: str):
+    with KafkaAdminClient(bootstrap_servers=kafka.bootstrap) as admin:
+        admin.create_topics({f"{prefix}reports": {"num_partitions": 2, "replication_factor": 1}})
+    kafka.kill()
+    kafka.start()
+    with KafkaAdminClient(bootstrap_servers=kafka.bootstrap) as admin:
+        wait_until(lambda: f"{prefix}reports" in admin.list_topics(), 10, "the topic")
+
+
+@pytest.mark.kafka
+def test_a_paused_broker_does_not_answer_and_a_resumed_one_does(kafka: Kafka):
+    kafka.pause()
+    try:
+        assert not kafka_server.answers(kafka.bootstrap, milliseconds=500)
+    finally:
+        kafka.resume()
+    wait_until(lambda: kafka_server.answers(kafka.bootstrap), 20, "Kafka after a pause")
+
+
+def test_a_forged_jar_is_refused_with_one_line_that_names_it(tmp_path: Path):
+    kafka_server.fetch()
+    jars = tmp_path / "kafka"
+    for part in ("jars", "modules"):
+        (jars / part).mkdir(parents=True)
+        for jar in (kafka_server.JARS / part).glob("*.jar"):
+            (jars / part / jar.name).symlink_to(jar)
+    kafka_server.check(jars)
+    victim = next((jars / "modules").glob("kafka-clients-*.jar"))
+    content = victim.read_bytes()
+    victim.unlink()
+    victim.write_bytes(content[:-1] + b"x")
+    with pytest.raises(kafka_server.FetchError) as refused:
+        kafka_server.check(jars)
+    assert victim.name in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_extra_jar_is_refused(tmp_path: Path):
+    kafka_server.fetch()
+    jars = tmp_path / "kafka"
+    for part in ("jars", "modules"):
+        (jars / part).mkdir(parents=True)
+        for jar in (kafka_server.JARS / part).glob("*.jar"):
+            (jars / part / jar.name).symlink_to(jar)
+    (jars / "jars" / "evil-1.0.jar").write_bytes(b"")
+    with pytest.raises(kafka_server.FetchError, match="evil-1.0.jar"):
+        kafka_server.check(jars)
+
+
+def test_servers_end_with_a_test_run_that_is_killed(tmp_path: Path):
+    script = f"""
+import time, pathlib
+from tests.support.servers import Mongo
+server = Mongo(pathlib.Path({str(tmp_path)!r})).start()
+print(server.process.pid, flush=True)
+time.sleep(60)
+"""
+    run = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        pid = int(run.stdout.readline())
+        assert psutil.pid_exists(pid)
+    finally:
+        os.kill(run.pid, signal.SIGKILL)
+        run.wait()
+    wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie", 5, "mongod's end")
+
+
+def test_secrets_are_readable_by_their_owner_only_and_stay(tmp_path: Path):
+    first = secrets.ensure(tmp_path / "state")
+    file = tmp_path / "state" / secrets.FILE
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert secrets.ensure(tmp_path / "state") == first
+    assert len(set(first.values())) == len(first)

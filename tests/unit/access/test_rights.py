@@ -1,0 +1,109 @@
+"""Who may do what. The important cells are written out by hand: a change of rights.yaml must change this page too."""
+
+import pytest
+
+from shared.access.actor import ANONYMOUS, ROLES, Actor, system_actor
+from shared.access.documents import with_table
+from shared.access.rights import UnknownAction, may, rights
+
+HERE, ELSEWHERE = "agency-" + "a" * 32, "agency-" + "b" * 32
+
+# One letter a role, in the order of ROLES: intake clerk, case worker, supervisor, partner agency, analyst,
+# administrator. A = all records, G = the own agency's, O = the own ones, - = none.
+EXPECTED = {
+    "home.read": "AAAAAA",
+    "report.register": "AAA---",
+    "report.read": "AAA---",
+    "report.read_identity": "AAA---",
+    "case.read": "-AA---",
+    "case.read_identity": "-AA---",
+    "case.screen": "-AA---",
+    "subscription.read": "--AG-A",
+    "subscription.create": "--AG-A",
+    "subscription.change": "--AG-A",
+    "subscription.delete": "--AG-A",
+    "subscription.test": "--AG-A",
+    "delivery.read": "--AG-A",
+    "delivery.resend": "--AG-A",
+    "indicator.read": "AAAAAA",
+    "indicator.read_exact": "--A---",
+    "agency.read": "AAAAAA",
+    "agency.manage": "--A--A",
+    "company.read": "AAAAAA",
+    "company.manage": "--A--A",
+    "person.read": "OOAOOA",
+    "person.manage": "-----A",
+    "account.read": "OOOOOA",
+    "account.manage": "-----A",
+    "session.read": "OOOOOO",
+    "session.delete": "OOOOOO",
+}
+SCOPE = {"A": "any", "G": "own_agency", "O": "own", "-": None}
+
+
+def actor(role, agency=HERE, identifier="account-1"):
+    return Actor(id=identifier, role=role, agency_id=agency)
+
+
+def test_every_action_has_an_expectation():
+    assert set(EXPECTED) == set(rights())
+
+
+@pytest.mark.parametrize("action", EXPECTED)
+def test_the_table_says_what_was_meant(action):
+    found = {role: rights()[action].roles.get(role) for role in ROLES}
+    assert found == {role: SCOPE[letter] for role, letter in zip(ROLES, EXPECTED[action], strict=True)}
+
+
+def test_a_partner_agency_sees_its_own_subscriptions_only():
+    partner = actor("partner_agency")
+    assert may(partner, "subscription.read")
+    assert may(partner, "subscription.read", {"agency_id": HERE})
+    refused = may(partner, "subscription.read", {"agency_id": ELSEWHERE})
+    assert (refused.allowed, refused.reason) == (False, "out_of_scope")
+
+
+def test_two_absent_agencies_are_not_the_same_agency():
+    stray = actor("partner_agency", agency=None)
+    assert not may(stray, "subscription.read", {"agency_id": None})
+    assert not may(stray, "subscription.read", {})
+
+
+def test_an_account_reads_its_own_session_only():
+    clerk = actor("intake_clerk")
+    assert may(clerk, "session.read", {"owner": "account-1"})
+    assert not may(clerk, "session.read", {"owner": "account-2"})
+    assert not may(clerk, "session.read", {})
+
+
+def test_administrators_and_analysts_never_see_a_child():
+    for role in ("administrator", "analyst", "partner_agency"):
+        for action in rights():
+            if action.startswith(("report.", "case.")):
+                assert may(actor(role), action, {"agency_id": HERE}).reason == "no_right", (role, action)
+
+
+def test_nobody_and_the_system_have_no_rights():
+    for action in rights():
+        assert may(ANONYMOUS, action).reason == "unauthenticated"
+        assert may(system_actor("cases.worker"), action).reason == "no_right"
+
+
+def test_an_unknown_action_is_a_mistake_and_not_a_refusal():
+    with pytest.raises(UnknownAction):
+        may(actor("administrator"), "report.shred")
+
+
+def test_an_unknown_role_cannot_exist():
+    with pytest.raises(ValueError):
+        actor("root")
+
+
+def test_the_page_of_rights_shows_a_changed_table():
+    from shared.access.documents import BEGIN, END
+
+    page = with_table(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    assert "| `report.read_identity` |" in page and "old" not in page
+    assert page.startswith("before") and page.endswith("after\n")
+    with pytest.raises(ValueError):
+        with_table("no markers")
