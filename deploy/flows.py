@@ -24,6 +24,7 @@ if leash.PARENT in os.environ:
 async def watch() -> dict[str, Any]:
     """Looks at every service and logs what an operator should know: parked events, and entries that wait too long."""
     from shared.operations import service_status
+
     from shared.telemetry.logs import get_logger
 
     log = get_logger("deploy.flows")

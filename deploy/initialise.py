@@ -72,6 +72,7 @@ def initiate_replica_set(environ: Mapping[str, str], member: str) -> bool:
         raise SettingsError(f"{ROOT_PASSWORD} is not set")
     host, port = member.rsplit(":", 1)
     user = environ.get("RUJUKAN_ROOT_MONGODB_USER", database_users.ADMINISTRATOR)
+    client: MongoClient[dict[str, Any]]
     with MongoClient(host, int(port), username=user, password=password, directConnection=True) as client:
         try:
             client.admin.command("replSetGetStatus")

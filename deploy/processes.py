@@ -72,14 +72,20 @@ def application(service: str) -> Flask:
     return app
 
 
-def run_web(services: list[str]) -> None:
-    """Becomes gunicorn: with the front door before all services, or with the one service that is named."""
+def web_command(services: list[str]) -> tuple[list[str], dict[str, str]]:
+    """gunicorn's command line and its own variables: with the front door before all services, or the one named."""
     if len(services) > 1:
         raise ValueError("web serves all services, or one that is named")
     target = f"deploy.processes:application({services[0]!r})" if services else "deploy.front_door:create()"
-    # The configuration imports the applications' modules before it forks, so that its workers share them.
-    os.environ["RUJUKAN_WEB_SERVICES"] = ",".join(services or SERVICES)
     command = [sys.executable, "-m", "gunicorn", "--config", str(GUNICORN_CONFIGURATION), target]
+    # The configuration imports the applications' modules before it forks, so that its workers share them.
+    return command, {"RUJUKAN_WEB_SERVICES": ",".join(services or SERVICES)}
+
+
+def run_web(services: list[str]) -> None:
+    """Becomes gunicorn."""
+    command, variables = web_command(services)
+    os.environ.update(variables)
     os.execv(command[0], command)  # noqa: S606
 
 

@@ -23,8 +23,9 @@ VAULT = "vault"
 
 
 def utc_now() -> datetime:
-    """Now, with its zone."""
-    return datetime.now(UTC)
+    """Now, with its zone, to the millisecond: the database keeps no more, so what is read equals what was written."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.output import fail
 from deploy.local.state import DEFAULT, Running, State
-from shared.foundation import Foundation
 from shared.settings import SERVICES, SettingsError
-from shared.vault.keys import KeyFileError
+
+if TYPE_CHECKING:
+    from shared.foundation import Foundation
 
 StateOption = Annotated[
     Path, typer.Option("--state", envvar="RUJUKAN_STATE", help="Directory with the data, secrets and logs.")
@@ -45,6 +46,7 @@ def environ(state: Path) -> dict[str, str]:
 def foundation(service: str, state: Path) -> Foundation:
     """What a command about `service` stands on; ends the command with one line if it cannot be built."""
     from deploy import processes
+    from shared.vault.keys import KeyFileError
 
     if service not in SERVICES:
         fail(f"There is no service {service}: choose one of {', '.join(SERVICES)}")

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import psutil
 import typer
 
 from deploy.cli import city, operations, status
@@ -26,9 +25,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(city.demo)
 app.command()(city.init)
 app.command("status")(status.status)
-app.command()(operations.replay)
-app.command()(operations.republish)
-app.add_typer(operations.events, name="events")
 app.add_typer(operations.parked, name="parked")
 
 DOWN_WITHIN = 120.0
@@ -38,7 +34,9 @@ DOWN_WITHIN = 120.0
 def up(
     state: StateOption = DEFAULT_STATE,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web pages; 0 takes any free one.")] = 8000,
-    without_clock: Annotated[bool, typer.Option(help="Leave out Prefect (saves 330 MB; nothing runs by time).")] = False,
+    without_clock: Annotated[
+        bool, typer.Option(help="Leave out Prefect (saves 330 MB; nothing runs by time).")
+    ] = False,
     demo: Annotated[bool, typer.Option(help="Load demonstration data at the first start.")] = True,
 ) -> None:
     """Start the whole product on this machine, and stop it with Ctrl-C. Data stay for the next start.
@@ -50,7 +48,7 @@ def up(
 
     place = State(state)
     if place.held():
-        found = _running_or_starting(place)
+        found = place.running()
         say(f"Rujukan is running already at {found.url} (process {found.pid})." if found else "It is starting already.")
         return
     try:
@@ -73,11 +71,6 @@ def up(
         except Exception as error:  # noqa: BLE001 - one line, not a trace, for whoever started it
             _explain(error, place)
     say("Everything is stopped. The data are kept for the next start.")
-
-
-def _running_or_starting(place: State) -> Running | None:
-    """The note of an instance that holds the directory; it may be a moment before it writes one."""
-    return place.running()
 
 
 def _explain(error: Exception, place: State) -> None:
@@ -129,8 +122,7 @@ def down(state: StateOption = DEFAULT_STATE) -> None:
     if found is None:
         say("Nothing runs here.")
         return
-    process = psutil.Process(found.pid)
-    process.send_signal(signal.SIGTERM)
+    os.kill(found.pid, signal.SIGTERM)
     end = time.monotonic() + DOWN_WITHIN
     with step("Stopping"):
         while State(state).held() and time.monotonic() < end:
@@ -190,4 +182,4 @@ def main() -> None:
     """Runs the command line. Output goes out line by line, also through a pipe."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     console.soft_wrap = True
-    app()
+    app(prog_name="rujukan")

@@ -12,18 +12,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import psutil
 import typer
-from pymongo.errors import PyMongoError
 
 from deploy.cli import context
 from deploy.cli.context import DEFAULT_STATE, JsonOption, StateOption
 from deploy.cli.output import say, show_json, show_table
 from deploy.local import kafka
 from deploy.local.state import State
-from deploy.local.supervision import UNREACHABLE, Supervision
 from shared.settings import SERVICES, SettingsError
-from shared.vault.keys import KeyFileError
 
 OLDEST_UNPUBLISHED_SECONDS = 60
 """An entry that waits longer for Kafka is named as a problem."""
@@ -48,17 +44,18 @@ def look(state: Path) -> dict[str, Any]:
     problems: list[str] = []
     environ = context.environ(state)
     local = State(state).running() if "RUJUKAN_ENVIRONMENT" not in os.environ else None
-    found = {
+    return {
         "url": environ.get("RUJUKAN_BASE_URL"),
         "processes": _processes(Path(local.socket), problems) if local else [],
         "servers": _servers(environ, local.prefect_url if local else environ.get("PREFECT_API_URL"), problems),
         "services": [_service(service, environ, problems) for service in SERVICES],
         "problems": problems,
     }
-    return found
 
 
 def _processes(socket: Path, problems: list[str]) -> list[dict[str, Any]]:
+    from deploy.local.supervision import UNREACHABLE, Supervision
+
     try:
         processes = Supervision(socket).processes()
     except UNREACHABLE:
@@ -82,6 +79,8 @@ def _processes(socket: Path, problems: list[str]) -> list[dict[str, Any]]:
 
 def _memory(pid: int) -> int | None:
     """Proportional memory of a process and what it started, in MB."""
+    import psutil
+
     if not pid:
         return None
     try:
@@ -107,7 +106,10 @@ def _servers(environ: Mapping[str, str], prefect: str | None, problems: list[str
 
 
 def _mongodb_answers(environ: Mapping[str, str]) -> bool:
+    from pymongo.errors import PyMongoError
+
     from deploy import processes
+    from shared.vault.keys import KeyFileError
 
     try:
         return bool(processes.foundation("directory", environ).database.command("ping")["ok"])
@@ -117,16 +119,19 @@ def _mongodb_answers(environ: Mapping[str, str]) -> bool:
 
 def _http_answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own address
             return bool(answer.status == 200)
     except OSError:
         return False
 
 
 def _service(service: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    from pymongo.errors import PyMongoError
+
     from deploy import processes
     from shared.mongo import Unavailable
     from shared.operations import service_status
+    from shared.vault.keys import KeyFileError
 
     try:
         found = service_status(processes.foundation(service, environ))
@@ -156,5 +161,3 @@ def _show(found: Mapping[str, Any]) -> None:
             say(f"  {problem}")
     else:
         say("All is well.")
-
-

@@ -25,7 +25,7 @@ from deploy.demo.generator import SEED, generate
 RETRY = urllib3.Retry(
     total=10,
     allowed_methods=None,
-    status_forcelist={429, 502, 503, 504},
+    status_forcelist={502, 503, 504},
     backoff_factor=0.25,
     backoff_max=10,
     retry_after_max=10,

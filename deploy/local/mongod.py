@@ -81,6 +81,7 @@ def wait_until_primary(port: int, password: str, alive: Callable[[], bool], seco
     """Waits for the node to answer, makes it a replica set with an administrator at its first start, and waits until
     it takes writes. `alive` tells whether its process still runs. Raises NotReady.
     """
+    anyone: MongoClient[dict[str, Any]]
     with MongoClient(LOOPBACK, port, directConnection=True, serverSelectionTimeoutMS=200) as anyone:
         wait_until(lambda: _answers(anyone, alive), seconds, "mongod")
         with administrator(port, password) as client:

@@ -4,8 +4,6 @@ import socket
 import time
 from collections.abc import Callable
 
-import psutil
-
 LOOPBACK = "127.0.0.1"
 
 
@@ -40,10 +38,12 @@ def can_bind(port: int) -> bool:
 
 def holder(port: int) -> str | None:
     """Name and id of the process that listens on the port, where the system tells this user; else None."""
+    import psutil
+
     try:
-        for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port and one.pid:
+                return f"{psutil.Process(one.pid).name()} (process {one.pid})"
     except psutil.Error:
         return None
     return None

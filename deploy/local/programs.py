@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from deploy import processes
 from deploy.local import kafka, mongod
 from deploy.local.ports import LOOPBACK
 from deploy.local.state import Ports, State
@@ -45,12 +46,13 @@ def stores(state: State, ports: Ports, own_mongod: bool, own_kafka: bool) -> lis
 
 def roles(environment: Mapping[str, str], port: int) -> list[Program]:
     """Our own processes. One relay and one worker for all services keep the memory of a small machine low."""
-    web = {**environment, "RUJUKAN_BIND": f"{LOOPBACK}:{port}"}
+    web, variables = processes.web_command([])
+    web_environment = {**environment, **variables, "RUJUKAN_BIND": f"{LOOPBACK}:{port}"}
     return [
         Program("relay", WORK, _role("relay"), 12, environment),
         Program("worker", WORK, _role("worker"), 12, environment),
         Program("sender", WORK, _role("sender"), 12, environment),
-        Program("web", WEB, _role("web"), 12, web),
+        Program("web", WEB, web, 12, web_environment),
     ]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from shared.settings import SERVICES
 
 FILE = "secrets.env"
-ROOT_PASSWORD = "RUJUKAN_ROOT_MONGODB_PASSWORD"  # the variable's name
+ROOT_PASSWORD = "RUJUKAN_ROOT_MONGODB_PASSWORD"  # noqa: S105 - the variable's name
 TOKEN_PRIVATE, TOKEN_PUBLIC, VAULT = "token-private.json", "token-public.json", "vault.json"
 
 

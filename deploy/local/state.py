@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from deploy.local import mongod, secrets
+from deploy.local import secrets
 from deploy.local.ports import LOOPBACK, can_bind, free_port
 
 ROOT = Path(__file__).parents[2]
@@ -148,6 +148,8 @@ class State:
 
 def addresses(ports: Ports) -> tuple[str, str]:
     """MongoDB's URI and Kafka's bootstrap servers: existing ones that the environment names, or our own."""
+    from deploy.local import mongod
+
     return (
         os.environ.get("MONGODB_URI") or mongod.uri(ports.mongod),
         os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or f"{LOOPBACK}:{ports.kafka}",

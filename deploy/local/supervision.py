@@ -51,7 +51,11 @@ class Supervision:
     def __init__(self, socket: Path) -> None:
         self.socket = socket
         self.daemon: subprocess.Popen[bytes] | None = None
-        self._rpc = client(socket)
+
+    @property
+    def _rpc(self) -> Any:
+        """A fresh proxy for each call: one that failed to connect once never recovers."""
+        return client(self.socket)
 
     def start(self, state: State, programs: Sequence[Program]) -> None:
         """Starts supervisord with these programs, none of them running yet."""
@@ -79,9 +83,10 @@ class Supervision:
     def add(self, state: State, programs: Sequence[Program]) -> None:
         """Tells a running supervisord of programs that it did not have; `programs` are all, old and new."""
         self.write(state, programs)
-        ((added, _, _),) = self._rpc.supervisor.reloadConfig()
+        rpc = self._rpc
+        ((added, _, _),) = rpc.supervisor.reloadConfig()
         for group in added:
-            self._rpc.supervisor.addProcessGroup(group)
+            rpc.supervisor.addProcessGroup(group)
 
     def launch(self, name: str, group: str) -> None:
         """Starts one program, without waiting for it."""
@@ -148,7 +153,7 @@ class Monitor:
             before = self._pids.get(one.name)
             if one.pid and one.pid != before:
                 if before is not None:
-                    lines.append(f"{one.name} died ({one.last_end}) and was started again as process {one.pid}")
+                    lines.append(f"{one.name} died and was started again as process {one.pid}")
                 self._pids[one.name] = one.pid
             if one.state == "FATAL":
                 lines += self._give_another_try(one)
@@ -174,7 +179,7 @@ def client(socket: Path) -> Any:
 
 def configuration(state: State, socket: Path, programs: Sequence[Program]) -> str:
     """supervisord's configuration file."""
-    sections = {
+    sections: dict[str, dict[str, Any]] = {
         "unix_http_server": {"file": socket, "chmod": "0700"},
         "supervisord": {
             "nodaemon": "true",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from deploy import initialise
-from deploy.local import kafka, mongod, preflight, programs, secrets
+from deploy.local import kafka, mongod, programs, secrets
 from deploy.local.ports import LOOPBACK, NotReady, free_port, wait_until
 from deploy.local.state import Running, State, addresses
 from deploy.local.supervision import UNREACHABLE, Monitor, Supervision

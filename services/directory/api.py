@@ -14,9 +14,11 @@ from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from flask_babel import gettext
 from flask_smorest import Blueprint
+from marshmallow import RAISE
 
 from services.directory import commands, schemas, sessions, store
 from services.directory.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
+from services.directory.throttle import TooManyAttempts
 from shared.access import current_actor, may, permit, public, requires
 from shared.access.tokens import AUTH_HEADER, HEADER
 from shared.web import Problem, current_foundation
@@ -30,7 +32,10 @@ internal = Pages("internal", __name__)
 
 BLUEPRINTS = [agencies, companies, people, accounts, session]
 
-# The page of an entry. What it is called in the address differs from what it is called in the store.
+#: Unknown names in a query are refused too: a mistyped filter must not answer with everything.
+QUERY: dict[str, Any] = {"location": "query", "unknown": RAISE}
+
+#: An entry as stored, the status, and the headers.
 Answer = tuple[Mapping[str, Any], int, dict[str, str]]
 
 
@@ -64,7 +69,7 @@ def _filters(paging: Mapping[str, Any]) -> dict[str, Any]:
 
 @agencies.route("")
 class Agencies(MethodView):
-    @agencies.arguments(schemas.AgencyPaging, location="query")
+    @agencies.arguments(schemas.AgencyPaging, **QUERY)
     @agencies.response(200, schemas.list_of(schemas.Agency))
     @requires("agency.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -89,7 +94,7 @@ class Agency(MethodView):
         """Get one agency."""
         return shown("agency", agency_id)
 
-    @agencies.arguments(schemas.AgencyFacts(partial=True))
+    @agencies.arguments(schemas.AgencyChange(partial=True))
     @agencies.response(200, schemas.Agency)
     @agencies.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
     @requires("agency.manage")
@@ -102,7 +107,7 @@ class Agency(MethodView):
 
 @companies.route("")
 class Companies(MethodView):
-    @companies.arguments(schemas.ActivePaging, location="query")
+    @companies.arguments(schemas.ActivePaging, **QUERY)
     @companies.response(200, schemas.list_of(schemas.Company))
     @requires("company.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -127,7 +132,7 @@ class Company(MethodView):
         """Get one company."""
         return shown("company", company_id)
 
-    @companies.arguments(schemas.CompanyFacts(partial=True))
+    @companies.arguments(schemas.CompanyChange(partial=True))
     @companies.response(200, schemas.Company)
     @companies.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
     @requires("company.manage")
@@ -140,7 +145,7 @@ class Company(MethodView):
 
 @people.route("")
 class People(MethodView):
-    @people.arguments(schemas.Paging, location="query")
+    @people.arguments(schemas.Paging, **QUERY)
     @people.response(200, schemas.list_of(schemas.Person))
     @requires("person.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -171,7 +176,7 @@ class Person(MethodView):
         permit("person.read", {"owner": account["_id"] if account else None})
         return shown("person", person_id)
 
-    @people.arguments(schemas.PersonFacts(partial=True))
+    @people.arguments(schemas.PersonChange(partial=True))
     @people.response(200, schemas.Person)
     @people.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
     @requires("person.manage")
@@ -184,7 +189,7 @@ class Person(MethodView):
 
 @accounts.route("")
 class Accounts(MethodView):
-    @accounts.arguments(schemas.ActivePaging, location="query")
+    @accounts.arguments(schemas.ActivePaging, **QUERY)
     @accounts.response(200, schemas.list_of(schemas.Account))
     @requires("account.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -232,7 +237,7 @@ class Sessions(MethodView):
         """Sign in. After five wrong attempts an account is closed to sign-ins for a quarter of an hour."""
         try:
             signed_in = sessions.sign_in(current_foundation(), **credentials, address=request.remote_addr or "")
-        except sessions.TooManyAttempts as error:
+        except TooManyAttempts as error:
             raise Problem(429, "too_many_requests", headers={"Retry-After": str(error.retry_after)}) from None
         except sessions.WrongCredentials:
             detail = gettext("The e-mail address or the password is wrong.")

@@ -60,6 +60,22 @@ def command() -> Command | None:
     if not _KEY.fullmatch(key):
         message = gettext("Use 1 to 100 letters, digits or signs without spaces.")
         raise Problem(400, "bad_request", errors={"Idempotency-Key": [message]})
-    body = b"\n".join((request.method.encode(), request.path.encode(), request.get_data(cache=True)))
-    secret = current_foundation().settings.secret_key.encode()
-    return Command(current_actor().id, key, hmac.new(secret, body, hashlib.sha256).hexdigest())
+    return Command(current_actor().id, key, _fingerprint(request.get_data(cache=True)))
+
+
+def command_of_form(request_key: str) -> Command | None:
+    """The command of a page's form, so that a second click on its button changes nothing.
+
+    The fingerprint is part of the key: going back and sending something else is another command, and no mistake.
+    """
+    if not _KEY.fullmatch(request_key):
+        return None
+    sent = sorted((name, value) for name, value in request.form.items(multi=True) if name != "csrf_token")
+    fingerprint = _fingerprint(repr(sent).encode())
+    return Command(current_actor().id, f"{request_key}-{fingerprint}", fingerprint)
+
+
+def _fingerprint(body: bytes) -> str:
+    """A keyed hash of the request: a plain one could be guessed back into what was sent."""
+    whole = b"\n".join((request.method.encode(), request.path.encode(), body))
+    return hmac.new(current_foundation().settings.secret_key.encode(), whole, hashlib.sha256).hexdigest()

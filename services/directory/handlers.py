@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from shared.foundation import Foundation
 
 TOPICS: list[str] = []
 
 
-def handlers(foundation: Foundation) -> dict:
+def handlers(foundation: Foundation) -> dict[str, Any]:
     """No event type is consumed."""
     return {}

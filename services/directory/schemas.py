@@ -5,6 +5,8 @@ A schema checks form; whether a change is allowed is decided in model.py and com
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import RAISE, Schema, fields, validate
 
 from services.directory.texts import OWNERSHIPS, ROLES
@@ -35,7 +37,7 @@ class StrictBoolean(fields.Boolean):
     truthy = {True}
     falsy = {False}
 
-    def _deserialize(self, value, attr, data, **kwargs):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
@@ -66,6 +68,10 @@ class AgencyFacts(Strict):
     active = StrictBoolean(load_default=True)
 
 
+class AgencyChange(AgencyFacts):
+    """What may change of an agency: any of its facts. Used with `partial=True`."""
+
+
 class Agency(AgencyFacts, Stored):
     """An agency as it is shown."""
 
@@ -84,6 +90,10 @@ class CompanyFacts(Strict):
     active = StrictBoolean(load_default=True)
 
 
+class CompanyChange(CompanyFacts):
+    """What may change of a company: any of its facts. Used with `partial=True`."""
+
+
 class Company(CompanyFacts, Stored):
     """A company as it is shown."""
 
@@ -94,6 +104,10 @@ class PersonFacts(Strict):
     name = fields.String(required=True, validate=_name)
     email = fields.Email(required=True, validate=validate.Length(max=LONGEST_NAME))
     agency_id = fields.String(load_default=None, allow_none=True, validate=identifier("agency"))
+
+
+class PersonChange(PersonFacts):
+    """What may change of a member of staff: any of its facts. Used with `partial=True`."""
 
 
 class Person(PersonFacts, Stored):

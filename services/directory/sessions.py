@@ -20,7 +20,7 @@ from werkzeug.http import parse_cookie
 
 from services.directory import model
 from services.directory.store import SESSIONS, account_by_email
-from services.directory.throttle import Throttle, TooManyAttempts  # noqa: F401 (part of what this module raises)
+from services.directory.throttle import Throttle
 from shared.access import Actor
 from shared.access.passwords import verify
 from shared.access.tokens import issue, load_private_key
@@ -128,11 +128,11 @@ def session_token(environ: Mapping[str, Any]) -> tuple[str, str] | None:
     if scheme.lower() == "bearer":
         way, secret = "bearer", credentials.strip()
     else:
-        way, secret = "cookie", parse_cookie(environ).get(COOKIE, "")
+        way, secret = "cookie", parse_cookie(dict(environ)).get(COOKIE, "")
     return (way, secret) if 0 < len(secret) <= LONGEST_TOKEN else None
 
 
-def _actor(account: dict, session_id: str) -> Actor:
+def _actor(account: Mapping[str, Any], session_id: str) -> Actor:
     return Actor(
         id=account["_id"],
         role=account["role"],

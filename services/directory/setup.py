@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from marshmallow import ValidationError
 
-from services.directory import commands
+from services.directory import commands, store
 from services.directory.model import Refused
 from services.directory.schemas import PersonFacts
-from services.directory.store import INSTANCE
 from shared.access import system_actor
 from shared.access.passwords import objection
 from shared.foundation import Foundation
@@ -30,7 +29,7 @@ class MixedData(Exception):
 def mode(foundation: Foundation) -> str | None:
     """What this instance is: "demonstration", "live", or None when it was never set up."""
     with reachable():
-        found = foundation.database[INSTANCE].find_one({"_id": "instance"})
+        found = foundation.database[store.INSTANCE].find_one({"_id": "instance"})
     return found["mode"] if found else None
 
 
@@ -40,7 +39,8 @@ def set_mode(foundation: Foundation, wanted: str) -> None:
         raise ValueError(f"a mode is one of {', '.join(MODES)}")
     with reachable():
         # Of two who set up at the same moment the first decides; the other finds out here.
-        foundation.database[INSTANCE].update_one({"_id": "instance"}, {"$setOnInsert": {"mode": wanted}}, upsert=True)
+        first = {"$setOnInsert": {"mode": wanted}}
+        foundation.database[store.INSTANCE].update_one({"_id": "instance"}, first, upsert=True)
     if mode(foundation) == wanted:
         return
     if wanted == LIVE:
@@ -66,7 +66,8 @@ def create_first_administrator(foundation: Foundation, email: str, name: str, pa
     if there:
         raise Refused(email="administrator_exists")
     set_mode(foundation, LIVE)
-    known = foundation.database.people.find_one({"email_digest": commands.email_digest(email)})
+    with reachable():
+        known = foundation.database.people.find_one({"email_digest": store.email_digest(email)})
     person_id = known["_id"] if known else commands.register_person(foundation, SETUP, facts)["id"]
     account = {"person_id": person_id, "role": "administrator", "password": password}
     return str(commands.open_account(foundation, SETUP, account)["id"])

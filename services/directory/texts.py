@@ -44,8 +44,20 @@ REASONS = {
     "unknown_person": N_("Choose a person from the list of staff."),
     "has_account": N_("This person has an account already."),
     "email_taken": N_("Another person has this e-mail address."),
+    "administrator_exists": N_("An administrator is there already."),
+    "invalid": N_("This cannot be accepted."),
     "last_administrator": N_("The last administrator must stay. Give another account this role first."),
 }
+
+
+def role_name(role: str) -> str:
+    """What a role is called, in the language of the request."""
+    return gettext(ROLES[role])
+
+
+def ownership_name(ownership: str) -> str:
+    """What a form of ownership is called, in the language of the request."""
+    return gettext(OWNERSHIPS[ownership])
 
 
 def errors(reasons: Mapping[str, str]) -> dict[str, list[str]]:

@@ -36,7 +36,7 @@ class TooManyAttempts(Exception):
 class _Storage(MongoDBStorage):
     """The library's storage on the connection that the service has already."""
 
-    STORAGE_SCHEME = None  # not for addresses: `limits` would otherwise take this class for every mongodb:// one
+    STORAGE_SCHEME = []  # not for addresses: `limits` would otherwise take this class for every mongodb:// one
 
     def __init__(self, database: Database) -> None:
         super().__init__("", database_name=database.name, counter_collection_name=COUNTERS)

@@ -109,14 +109,14 @@ def change(
     foundation.journal.run(work, actor=actor)
 
 
-def rotate_secret(foundation: Foundation, actor: Actor, subscription_id: str, *, expected: int | None = None) -> str:
-    """Put a new signing secret in force and return it, now and never again. The former one signs too for a day."""
+def rotate_secret(foundation: Foundation, actor: Actor, subscription_id: str) -> tuple[str, datetime]:
+    """Put a new signing secret in force. Returns it, now and never again, and until when the former one signs too."""
     secret = signing.new_secret()
     sealed = signing.seal(foundation.settings.secret_key, subscription_id, secret)
+    now = foundation.clock()
 
     def work(unit: Unit) -> Mapping[str, Any]:
-        document = _read(unit, subscription_id, expected)
-        now = foundation.clock()
+        document = _read(unit, subscription_id, None)
         former = {**document["secrets"][0], "until": now + model.ROTATION}
         secrets = [{"sealed": sealed, "created_at": now, "until": None}, former]
         events = model.decide(store.state_of(document), model.RotateSecret())
@@ -124,7 +124,7 @@ def rotate_secret(foundation: Foundation, actor: Actor, subscription_id: str, *,
         return {}
 
     foundation.journal.run(work, actor=actor)
-    return secret
+    return secret, now + model.ROTATION
 
 
 def disable_in(foundation: Foundation, unit: Unit, document: Document, reason: str) -> None:
@@ -134,7 +134,7 @@ def disable_in(foundation: Foundation, unit: Unit, document: Document, reason: s
 
 
 def delete(foundation: Foundation, actor: Actor, subscription_id: str, *, expected: int | None = None) -> None:
-    """End a subscription, its secrets and what was still to be sent. Its log stays."""
+    """End a subscription, its secrets and what was still to be sent. Its log stays. Raises VersionConflict."""
 
     def work(unit: Unit) -> Mapping[str, Any]:
         document = _read(unit, subscription_id, expected)

@@ -44,12 +44,12 @@ class StrictBoolean(fields.Boolean):
         return value
 
 
-def _event_types(**options: Any) -> fields.List:
+def _event_types(**options: Any) -> fields.List[Any]:
     one = fields.String(validate=validate.OneOf(SUBSCRIBABLE))
     return fields.List(one, validate=_each_once, metadata={"description": "Empty: all."}, **options)
 
 
-def _kecamatans(**options: Any) -> fields.List:
+def _kecamatans(**options: Any) -> fields.List[Any]:
     one = fields.String(validate=validate.OneOf(list(kecamatans())))
     return fields.List(one, validate=_each_once, metadata={"description": "Codes; empty: all."}, **options)
 

@@ -15,6 +15,7 @@ from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, validate
 
 from shared.events.fields import Code, Date, Flag, Id, ListOf, Moment, Number, Part
 
+REASONS = ("requested", "endpoint_gone", "schedule_exhausted", "agency_closed", "account_closed")
 SUBSCRIBABLE = ("case.opened", "case.screened", "case.screening_overdue")
 ROLES = ["intake_clerk", "case_worker", "supervisor", "partner_agency", "analyst", "administrator"]
 
@@ -134,9 +135,7 @@ class SubscriptionState(Schema):
 
     subscription_id = Id("subscription", required=True)
     agency_id = Id("agency", required=True)
-    reason = Code(
-        ["requested", "endpoint_gone", "schedule_exhausted", "agency_closed", "account_closed"], required=True
-    )
+    reason = Code(REASONS, required=True)
 
 
 @dataclass(frozen=True)
@@ -240,7 +239,9 @@ def _lenient_schema(schema: type[Schema]) -> Schema:
 
 
 def _json_ready(value: Any) -> Any:
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")  # the database keeps no more
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Mapping):
         return {key: _json_ready(item) for key, item in value.items()}

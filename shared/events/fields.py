@@ -17,18 +17,32 @@ from shared import domain
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.]{0,63}")
 
 
+class _Fully(validate.Validator):
+    """The whole text has the pattern."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = re.compile(pattern)
+
+    def __call__(self, value: str) -> str:
+        if not self._pattern.fullmatch(value):
+            raise ValidationError("Not of the expected form.")
+        return value
+
+
 class Id(fields.String):
     """The id of a thing of one kind: `report-` and 32 hexadecimal digits."""
 
     def __init__(self, kind: str, **options: Any) -> None:
-        super().__init__(validate=validate.Regexp(rf"{kind}-[0-9a-f]{{32}}\Z"), **options)
+        self.pattern = rf"{kind}-[0-9a-f]{{32}}"
+        super().__init__(validate=_Fully(self.pattern), **options)
 
 
 class Number(fields.String):
     """A number for people, with its letter, as `shared.ids` writes it."""
 
     def __init__(self, letter: str, **options: Any) -> None:
-        super().__init__(validate=validate.Regexp(rf"{letter}-[0-9A-Z]{{5}}-[0-9A-Z]{{5}}-[0-9A-Z]\Z"), **options)
+        self.pattern = rf"{letter}-[0-9A-Z]{{5}}-[0-9A-Z]{{5}}-[0-9A-Z]"
+        super().__init__(validate=_Fully(self.pattern), **options)
 
 
 class Code(fields.String):
@@ -37,6 +51,7 @@ class Code(fields.String):
     def __init__(self, codes: str | Iterable[str], **options: Any) -> None:
         super().__init__(**options)
         self._list = codes
+        self.list_name = codes if isinstance(codes, str) else None
 
     def known(self) -> frozenset[str]:
         """The codes that a producer may write."""

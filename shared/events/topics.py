@@ -6,6 +6,7 @@ A topic that differs from topics.yaml refuses the start and says what differs: k
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -99,10 +100,8 @@ def _create(client: KafkaAdminClient, settings: Settings, missing: list[Topic]) 
         }
         for topic in missing
     }
-    try:
+    with suppress(TopicAlreadyExistsError):  # another process was first; the check that follows decides
         client.create_topics(wanted, timeout_ms=ADMIN_TIMEOUT_MS)
-    except TopicAlreadyExistsError:
-        pass  # another process was first; the check that follows decides
     client.wait_for_topics(list(wanted), timeout_ms=ADMIN_TIMEOUT_MS)
 
 

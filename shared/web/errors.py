@@ -48,7 +48,9 @@ def answer(problem: Problem) -> ResponseReturnValue:
         response = make_response(body, problem.status)
     except Exception as error:  # noqa: BLE001 (the last page there is must not fail as well)
         log.error("error_page_failed", **describe(error))
-        response = Response(f"{problem.status} {problem.title}\n{problem.advice}\n", problem.status, mimetype="text/plain")
+        response = Response(
+            f"{problem.status} {problem.title}\n{problem.advice}\n", problem.status, mimetype="text/plain"
+        )
     response.headers.extend(problem.headers)
     return response
 

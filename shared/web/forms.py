@@ -14,11 +14,12 @@ from datetime import date
 from typing import Any
 
 import wtforms
-from flask_babel import gettext as _
 from flask_babel import get_domain
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
 from govuk_frontend_wtf import wtforms_widgets as govuk
 from wtforms import FieldList, FormField, validators
+from wtforms.fields.choices import SelectChoice
 
 from shared.web.language import N_
 
@@ -70,7 +71,11 @@ def _errors(form: Any) -> Iterator[dict[str, str]]:
                 continue
         if field.errors:
             anchor = f"{field.id}-day" if isinstance(field, DateField) else field.id
-            yield {"text": str(field.errors[0]), "href": f"#{anchor}"}
+            text = str(field.errors[0])
+            if text == _("This field is required."):
+                # The same words for every field would not say which one is meant.
+                text = f"{field.label.text}: {text}"
+            yield {"text": text, "href": f"#{anchor}"}
 
 
 class _Words:
@@ -149,7 +154,10 @@ class CharacterCount(_Words, govuk.GovCharacterCount):
         params = super().map_gov_params(field, **kwargs)
         params.setdefault("maxlength", longest)
         params.setdefault("textareaDescriptionText", _("You can enter up to %{count} characters"))
-        under = {"other": _("You have %{count} characters remaining"), "one": _("You have %{count} character remaining")}
+        under = {
+            "other": _("You have %{count} characters remaining"),
+            "one": _("You have %{count} character remaining"),
+        }
         over = {"other": _("You have %{count} characters too many"), "one": _("You have %{count} character too many")}
         params.setdefault("charactersUnderLimitText", under)
         params.setdefault("charactersAtLimitText", _("You have 0 characters remaining"))
@@ -194,6 +202,7 @@ class TextField(wtforms.StringField):
     """Text on one line, without spaces around it."""
 
     widget = TextInput()
+    data: Any
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         super().process_formdata(valuelist)
@@ -231,13 +240,28 @@ class LongTextField(wtforms.TextAreaField):
     widget = CharacterCount()
 
 
-class SelectField(wtforms.SelectField):
+class _Choices:
+    """Takes choices as (code, label) pairs, the form that code lists have everywhere."""
+
+    def __init__(self, *arguments: Any, choices: Any = None, **more: Any) -> None:
+        super().__init__(*arguments, choices=_as_choices(choices), **more)  # type: ignore[call-arg]
+
+
+def _as_choices(choices: Any) -> Any:
+    if callable(choices):
+        return lambda: _as_choices(choices())
+    if choices is None:
+        return None
+    return [each if isinstance(each, SelectChoice) else SelectChoice(*each) for each in choices]
+
+
+class SelectField(_Choices, wtforms.SelectField):
     """One of many."""
 
     widget = Select()
 
 
-class RadioField(wtforms.RadioField):
+class RadioField(_Choices, wtforms.RadioField):
     """One of a few. Nothing chosen is None: say `InputRequired` where an answer is needed."""
 
     widget = Radios()
@@ -247,7 +271,7 @@ class RadioField(wtforms.RadioField):
             super().pre_validate(form)
 
 
-class CheckboxesField(wtforms.SelectMultipleField):
+class CheckboxesField(_Choices, wtforms.SelectMultipleField):
     """Any of a few; its data is a list of codes."""
 
     widget = Checkboxes()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from babel.support import NullTranslations, Translations
-from flask import Flask, g, has_request_context, request
+from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import Babel, Domain, get_locale
 from werkzeug.routing import AnyConverter
 
@@ -22,7 +22,7 @@ DEFAULT_LANGUAGE = LANGUAGES[0]
 SHARED_TRANSLATIONS = Path(__file__).with_name("translations")
 
 
-def N_(message: str) -> str:  # noqa: N802 (the customary name)
+def N_(message: str) -> str:
     """Marks a text for the catalogues where it cannot be translated yet: in a table, at import."""
     return message
 
@@ -33,8 +33,8 @@ def language_of_request() -> str:
         return DEFAULT_LANGUAGE
     chosen: str | None = g.get("language")
     if chosen is None:
-        first = request.path.split("/", 2)[1] if request.path.startswith("/") else ""
-        if first in LANGUAGES:
+        first = request.path.split("/", 2)[1]
+        if first in known_languages():
             chosen = first
         else:
             chosen = request.accept_languages.best_match(LANGUAGES, default=DEFAULT_LANGUAGE)
@@ -42,9 +42,15 @@ def language_of_request() -> str:
     return chosen or DEFAULT_LANGUAGE
 
 
+def known_languages() -> tuple[str, ...]:
+    """The codes that a path of this application may begin with."""
+    found: tuple[str, ...] = current_app.config["RUJUKAN_LANGUAGES"]
+    return found
+
+
 def is_page() -> bool:
     """Whether this request is for a page (answered in HTML) and not for JSON."""
-    if request.path.split("/", 2)[1:2] and request.path.split("/", 2)[1] in (*LANGUAGES, PSEUDO_LANGUAGE):
+    if request.path.split("/", 2)[1] in known_languages():
         return True
     if request.path.startswith("/api/"):
         return False
@@ -102,18 +108,19 @@ class Catalogues(Domain):
             return NullTranslations()
         merged = Translations()
         for directory in self._directories:
-            catalogue = load(directory, language)
-            merged.merge(catalogue)
-            merged.plural = catalogue.plural  # type: ignore[attr-defined]
+            merged.merge(load(directory, language))
+        # Merging takes the texts alone; a service without a catalogue has no rule for plurals of its own.
+        merged.plural = load(SHARED_TRANSLATIONS, language).plural
         return merged
 
 
 def install(app: Flask, directories: Sequence[Path], pseudo: bool) -> None:
     """Gives `app` its languages: the URL converter `lang`, the selector and the catalogues."""
     codes = (*LANGUAGES, PSEUDO_LANGUAGE) if pseudo else LANGUAGES
+    app.config["RUJUKAN_LANGUAGES"] = codes
 
     class LanguageConverter(AnyConverter):
-        def __init__(self, map: Any) -> None:  # noqa: A002 (werkzeug's name)
+        def __init__(self, map: Any) -> None:
             super().__init__(map, *codes)
 
     app.url_map.converters["lang"] = LanguageConverter
@@ -123,7 +130,7 @@ def install(app: Flask, directories: Sequence[Path], pseudo: bool) -> None:
         return "en" if language == PSEUDO_LANGUAGE else language
 
     babel = Babel(app, default_locale=DEFAULT_LANGUAGE, default_timezone="Asia/Jakarta", locale_selector=locale)
-    babel.domain_instance = Catalogues(directories)  # type: ignore[method-assign]
+    babel.domain_instance = Catalogues(directories)
 
     @app.url_value_preprocessor
     def take_language(endpoint: str | None, values: dict[str, Any] | None) -> None:

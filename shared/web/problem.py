@@ -41,7 +41,10 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "malformed_json": (N_("The body is not well-formed JSON"), N_("Send one JSON document in UTF-8.")),
     "nested_too_deep": (N_("The JSON is nested too deep"), N_("Send a document with fewer levels.")),
-    "invalid": (N_("Some of what was sent cannot be accepted"), N_("Correct the fields that are named and send again.")),
+    "invalid": (
+        N_("Some of what was sent cannot be accepted"),
+        N_("Correct the fields that are named and send again."),
+    ),
 }
 
 _STATUS_WORDS: dict[int, tuple[str, str]] = {
@@ -55,6 +58,7 @@ _STATUS_WORDS: dict[int, tuple[str, str]] = {
     413: (N_("This is too large"), N_("Send less at once.")),
     415: (N_("This kind of content is not accepted here"), N_("Send JSON with Content-Type application/json.")),
     422: (N_("Some of what was sent cannot be accepted"), N_("Correct the fields that are named and send again.")),
+    428: (N_("Say which version you are changing"), N_("Read it first, then send If-Match with the ETag it had.")),
     429: (N_("Too many attempts"), N_("Wait a while and try again.")),
     500: (N_("Something went wrong on our side"), N_("Nothing you typed was wrong. Try again in a few minutes.")),
     503: (N_("The service is not available right now"), N_("Try again in a moment. What was confirmed is safe.")),
@@ -111,9 +115,7 @@ class Problem(Exception):
             "instance": f"urn:rujukan:request:{g.get('request_id', '')}",
         }
         if self.errors:
-            body["errors"] = [
-                {**error, "message": translate(error["message"])} for error in self.errors[:MOST_ERRORS]
-            ]
+            body["errors"] = [{**error, "message": translate(error["message"])} for error in self.errors[:MOST_ERRORS]]
         body.update(self.extra)
         answer: Response = current_app.response_class(
             current_app.json.dumps(body), status=self.status, mimetype=MEDIA_TYPE

@@ -7,13 +7,13 @@ field may contain is the business of the schemas.
 from __future__ import annotations
 
 import json
-import math
 import re
 import uuid
 from typing import Any, NoReturn
 
 import structlog
 from flask import Flask, Response, g, request
+from werkzeug.datastructures import MultiDict
 
 from shared.web.problem import Problem, flatten
 
@@ -50,13 +50,13 @@ def check() -> None:
     """Refuses what no view should have to think of. Raises Problem, or 413 when the body is too large."""
     if request.endpoint is None:
         return
-    if "\x00" in request.path or any(_BAD_TEXT.search(part) for pair in request.args.items(multi=True) for part in pair):
+    if "\x00" in request.path or _any_bad(request.args):
         raise Problem(400, "bad_request")
     if request.method not in ("POST", "PUT", "PATCH"):
         return
     if request.path.startswith("/api/"):
         _check_json()
-    elif any(_BAD_TEXT.search(part) for pair in request.form.items(multi=True) for part in pair):
+    elif _any_bad(request.form):
         raise Problem(400, "bad_request")
 
 
@@ -79,6 +79,10 @@ def _check_json() -> None:
         raise problem
 
 
+def _any_bad(values: MultiDict[str, str]) -> bool:
+    return any(_BAD_TEXT.search(part) for pair in values.items(multi=True) for part in pair)
+
+
 def _refuse_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and Infinity are not JSON")
 
@@ -94,9 +98,7 @@ def _unfit(document: Any) -> list[dict[str, str]]:
         message = ""
         if isinstance(value, str) and _BAD_TEXT.search(value):
             message = "Text may not contain this character."
-        elif isinstance(value, float) and not math.isfinite(value):
-            message = "Number out of range."
-        elif isinstance(value, int) and not -INT64 <= value < INT64:
+        elif isinstance(value, int | float) and not -INT64 <= value < INT64:
             message = "Number out of range."
         elif isinstance(value, dict):
             for key, inner in value.items():

@@ -47,7 +47,6 @@ WTFORMS = (
     N_("Not a valid integer value."),
     N_("Not a valid decimal value."),
     N_("Not a valid float value."),
-    # These have a plural of their own in WTForms; ngettext below marks them for the catalogues.
 )
 
 
@@ -153,7 +152,9 @@ def translate(message: str) -> str:
 
 @cache
 def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((template, re.compile(_pattern(template), re.DOTALL)) for template in MARSHMALLOW)
+    # The longest first: "greater than {min}" would also take "greater than or equal to 3".
+    ordered = sorted(MARSHMALLOW, key=len, reverse=True)
+    return tuple((template, re.compile(_pattern(template), re.DOTALL)) for template in ordered)
 
 
 def _pattern(template: str) -> str:

@@ -45,7 +45,10 @@ def park(
     attempts: int,
     now: datetime,
 ) -> None:
-    """Puts a message into its key's queue. `place` has `topic`, `partition`, `offset`; `version` is (epoch, version)."""
+    """Puts a message into its key's queue.
+
+    `place` has `topic`, `partition` and `offset`; `version` is (epoch, version), where they could be read.
+    """
     database = unit.database
     # The queue's own document is written by whoever adds and whoever takes, so that the two cannot miss each other.
     unit.update(database[QUEUES], {"_id": key}, {"$inc": {"added": 1}}, upsert=True)

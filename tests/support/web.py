@@ -65,9 +65,9 @@ def foundation(directory: Path, service: str = "intake", database: Any = None, *
 class Browser:
     """A person at a browser, signed in as `actor` (None: nobody), without JavaScript."""
 
-    def __init__(self, app: Flask, directory: Path, actor: Actor | None = None) -> None:
+    def __init__(self, app: Flask, actor: Actor | None = None) -> None:
         self.client = app.test_client()
-        self._key = load_private_key(directory / "token-private.pem")
+        self._key = load_private_key(app.extensions["rujukan"].settings.token_private_key_file)
         self.actor = actor
 
     def headers(self, way: str = "cookie", **more: str) -> dict[str, str]:
@@ -79,7 +79,7 @@ class Browser:
 
     def get(self, path: str, **more: Any) -> TestResponse:
         """Reads a page."""
-        return self.client.get(path, headers=self.headers() | more.pop("headers", {}), base_url="https://localhost", **more)
+        return self.client.get(path, headers=self.headers() | more.pop("headers", {}), base_url=ORIGIN, **more)
 
     def post(self, path: str, data: dict[str, Any], page: str | None = None, **more: Any) -> TestResponse:
         """Reads `page` (`path` itself if None), then sends the form there with that page's CSRF token."""
@@ -88,14 +88,14 @@ class Browser:
             path,
             data={**data, "csrf_token": token},
             headers=self.headers() | more.pop("headers", {}),
-            base_url="https://localhost",
+            base_url=ORIGIN,
             **more,
         )
 
     def api(self, method: str, path: str, json: Any = None, **more: Any) -> TestResponse:
         """Calls a JSON endpoint as a program with a Bearer token does."""
         headers = self.headers("bearer") | more.pop("headers", {})
-        return self.client.open(path, method=method, json=json, headers=headers, base_url="https://localhost", **more)
+        return self.client.open(path, method=method, json=json, headers=headers, base_url=ORIGIN, **more)
 
 
 def csrf_token(html: str) -> str:

@@ -102,15 +102,14 @@ class _Exploration:
         self.decisive: set[str] = set()
         self._values = _representatives(rule_set)
         self._asked = [
-            {test.fact for rule in self.rules[place:] for test in rule.condition.all_tests()}
+            sorted({test.fact for rule in self.rules[place:] for test in rule.condition.all_tests()})
             for place in range(len(self.rules))
         ]
-        self._seen: dict[tuple[int, Facts], frozenset[Rule]] = {}
+        self._seen: dict[tuple[Any, ...], frozenset[Rule]] = {}
 
     def possible(self, place: int, facts: Facts) -> frozenset[Rule]:
         """The rules from `place` on that could be the first to match."""
-        forgotten = {name: None for name in FACTS if name not in self._asked[place]}
-        key = (place, replace(facts, **forgotten))
+        key = (place, *(getattr(facts, name) for name in self._asked[place]))
         if key not in self._seen:
             self._seen[key] = self._explore(place, facts)
         return self._seen[key]

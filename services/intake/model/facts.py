@@ -66,6 +66,7 @@ def facts_of(age_years: int | None, work: Mapping[str, Any]) -> Facts:
     are an error (TypeError), for a fact that is silently left out could make a work look better than it is.
     """
     values: dict[str, Any] = {
-        name: tuple(sorted(value)) if name in _LISTS and value is not None else value for name, value in work.items()
+        name: tuple(sorted(set(value))) if name in _LISTS and value is not None else value
+        for name, value in work.items()
     }
     return Facts(age_years=age_years, **values)

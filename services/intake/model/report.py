@@ -89,7 +89,7 @@ def decide(report: Report | None, command: Register, rules: Rules) -> list[NewEv
         "kecamatan": kecamatan_of(command.kelurahan).code,
         "kelurahan": command.kelurahan,
         "work_type": command.work_type,
-        "hazards": list(command.work.get("hazards") or ()),
+        "hazards": sorted(set(command.work.get("hazards") or ())),
         "severity": _worst(child["severity"] for child in children),
         "anonymous_reporter": command.anonymous_reporter,
         "demonstration": command.demonstration,

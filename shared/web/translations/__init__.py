@@ -7,7 +7,7 @@ step and no stale `.mo`. `python -m shared.web.translations update` brings the c
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -102,13 +102,19 @@ def gaps(room: Room, language: str) -> Iterator[str]:
     shared = rooms()[0]
     catalogues = [read_catalogue(each.catalogue_file(language), language) for each in (room, shared)]
     for message in messages(room):
-        if message.id and not any(_is_translated(catalog, message.id, message.context) for catalog in catalogues):
-            yield message.id if isinstance(message.id, str) else message.id[0]
+        msgid = first(message.id)
+        if msgid and not any(_is_translated(catalog, msgid, message.context) for catalog in catalogues):
+            yield msgid
 
 
-def _is_translated(catalog: Catalog, msgid: str | tuple[str, ...], context: str | None) -> bool:
-    found = catalog.get(msgid if isinstance(msgid, str) else msgid[0], context)
+def first(texts: str | Sequence[str] | None) -> str:
+    """The text itself, or the singular of one that differs with a number."""
+    return texts if isinstance(texts, str) else (texts or ("",))[0]
+
+
+def _is_translated(catalog: Catalog, msgid: str, context: str | None) -> bool:
+    found = catalog.get(msgid, context)
     if found is None or found.fuzzy:
         return False
-    strings = (found.string,) if isinstance(found.string, str) else tuple(found.string)
+    strings = (found.string,) if isinstance(found.string, str) else tuple(found.string or ())
     return bool(strings) and all(string and string.strip() for string in strings)

@@ -10,35 +10,36 @@ from __future__ import annotations
 import sys
 from io import BytesIO
 
-from babel.messages.catalog import Catalog
-from babel.messages.pofile import write_po
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po, write_po
 
-from shared.web.translations import ROOT, SHARED, TRANSLATED, Room, gaps, messages, read_catalogue, rooms
+from shared.web.translations import ROOT, SHARED, TRANSLATED, Room, first, gaps, messages, read_catalogue, rooms
 
 
 def update(room: Room, language: str, shared: Catalog | None) -> bool:
     """Brings one catalogue up to date; texts that the foundation translates are left to it. True if it changed."""
     path = room.catalogue_file(language)
     old = read_catalogue(path, language)
-    new = Catalog(locale=language, charset="utf-8", header_comment=f"# Texts of {room.name}. The msgid is the English.")
+    header = _HEADER.format(room=room.name, language=language, plurals=_PLURALS[language])
+    new = read_po(BytesIO(header.encode()), locale=language)
     for message in messages(room):
         if not message.id:
             continue
-        key = message.id if isinstance(message.id, str) else message.id[0]
+        key = first(message.id)
         if shared is not None and shared.get(key, message.context) is not None:
             continue
         known = old.get(key, message.context)
         locations = sorted({location for location, _line in message.locations})
         new.add(
             message.id,
-            known.string if known is not None else None,
+            _string(message, known),
             [(location, 0) for location in locations],
             auto_comments=message.auto_comments,
             context=message.context,
         )
     buffer = BytesIO()
     write_po(buffer, new, width=110, sort_output=True, include_lineno=False, omit_header=True)
-    text = _HEADER.format(room=room.name, language=language, plurals=new.plural_forms) + buffer.getvalue().decode()
+    text = header + buffer.getvalue().decode()
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     if any(message.id for message in new) or path.exists():
@@ -47,6 +48,8 @@ def update(room: Room, language: str, shared: Catalog | None) -> bool:
     return True
 
 
+# Indonesian has one form for every number; Babel assumes two for languages that it does not list.
+_PLURALS = {"id": "nplurals=1; plural=0;"}
 # Written by hand: Babel's own header carries the time of the run, which would change the file every time.
 _HEADER = """# Texts of {room}. The msgid is the English text; the msgstr is what a city office would write.
 # Brought up to date by: python -m shared.web.translations update
@@ -59,6 +62,14 @@ msgstr ""
 "Plural-Forms: {plurals}\\n"
 
 """
+
+
+def _string(message: Message, known: Message | None) -> str | tuple[str, ...] | None:
+    """What the old catalogue says, unless the text became plural or singular since."""
+    if known is None:
+        return None
+    strings = (known.string,) if isinstance(known.string, str) else tuple(known.string or ("",))
+    return strings[0] if isinstance(message.id, str) else strings[:1]
 
 
 def main(arguments: list[str]) -> int:
@@ -76,7 +87,9 @@ def main(arguments: list[str]) -> int:
                 if update(room, language, None if room.name == SHARED else shared):
                     sys.stdout.write(f"{room.catalogue_file(language).relative_to(ROOT)}: changed\n")
         read_catalogue.cache_clear()
-    missing = [(room.name, language, text) for language in TRANSLATED for room in chosen for text in gaps(room, language)]
+    missing = [
+        (room.name, language, text) for language in TRANSLATED for room in chosen for text in gaps(room, language)
+    ]
     for name, language, text in missing:
         sys.stdout.write(f"{name}: {language}: not translated: {text!r}\n")
     return 1 if missing and command == "check" else 0

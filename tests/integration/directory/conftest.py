@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
+from flask import Flask, request
+from werkzeug.test import Client, TestResponse
 
+from deploy.front_door import FrontDoor
 from services.directory import commands, store
+from services.directory.app import create_app
+from services.directory.sessions import COOKIE, exchange
 from shared.access import Actor
 from shared.foundation import Foundation, utc_now
 from shared.settings import load
 
 ADMINISTRATOR = Actor("account-" + "0" * 32, "administrator", session="session-" + "0" * 32)
+BASE = "https://localhost"
 PASSWORD = "tiga becak di tepi kali"
 
 
@@ -70,3 +78,70 @@ def hire(foundation) -> Callable[..., Staff]:
         return Staff(person_id, commands.open_account(foundation, ADMINISTRATOR, account)["id"], email)
 
     return hire_one
+
+
+class Visitor:
+    """Somebody who comes through the front door, with a cookie jar or, as a program, with a Bearer token."""
+
+    def __init__(self, door: FrontDoor) -> None:
+        self.client = Client(door)
+        self.token: str | None = None
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        return self.client.get(path, base_url=BASE, headers=self._headers(more), **more)
+
+    def send(self, path: str, page: str | None = None, **fields: Any) -> TestResponse:
+        """Fills in the form on `page` (the same path if None) and sends it."""
+        html = self.get(page or path).text
+        hidden = dict(re.findall(r'name="(csrf_token|request_key|version)"[^>]*value="([^"]*)"', html))
+        return self.client.post(path, base_url=BASE, data={**hidden, **fields}, headers={"Origin": BASE})
+
+    def call(self, method: str, path: str, json: Any = None, **more: Any) -> TestResponse:
+        """Calls a JSON endpoint."""
+        return self.client.open(path, method=method, base_url=BASE, json=json, headers=self._headers(more), **more)
+
+    def sign_in(self, staff: Staff) -> Visitor:
+        """By the page: the session is in the cookie jar afterwards."""
+        answer = self.send("/id/sign-in", email=staff.email, password=staff.password)
+        assert answer.status_code == 303, answer.text
+        return self
+
+    def sign_in_as_program(self, staff: Staff) -> Visitor:
+        """By JSON: the session is in `token` afterwards."""
+        credentials = {"email": staff.email, "password": staff.password}
+        answer = self.call("POST", "/api/v1/sessions", credentials)
+        assert answer.status_code == 201, answer.text
+        self.token = answer.json["token"]
+        return self
+
+    def session(self) -> str | None:
+        """The secret in the cookie jar."""
+        cookie = self.client.get_cookie(COOKIE, "localhost")
+        return cookie.value if cookie else None
+
+    def _headers(self, more: dict[str, Any]) -> dict[str, str]:
+        bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return {**bearer, **more.pop("headers", {})}
+
+
+@pytest.fixture
+def app(foundation) -> Flask:
+    return create_app(foundation)
+
+
+@pytest.fixture
+def door(foundation, app) -> FrontDoor:
+    """The front door over directory, and over an application that tells what reached it in place of intake."""
+    intake = Flask("echo")
+
+    @intake.route("/<path:path>", methods=["GET", "POST"])
+    def echo(path: str) -> Any:
+        return {name.lower(): value for name, value in request.headers.items()}
+
+    return FrontDoor({"directory": app, "intake": intake}, lambda secret: exchange(foundation, secret))
+
+
+@pytest.fixture
+def visit(door) -> Callable[[], Visitor]:
+    """A new visitor: `visit()`."""
+    return lambda: Visitor(door)

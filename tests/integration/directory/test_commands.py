@@ -91,9 +91,9 @@ def test_a_partner_needs_an_agency_and_keeps_one(foundation, agency, hire):
     with pytest.raises(Refused):
         hire("partner_agency", email="tanpa@kantor.test")
     staff = hire("partner_agency", agency_id=agency)
-    assert refusal(
-        commands.change_person, foundation, ADMINISTRATOR, staff.person_id, 1, {"agency_id": None}
-    ) == {"agency_id": "agency_needed"}
+    assert refusal(commands.change_person, foundation, ADMINISTRATOR, staff.person_id, 1, {"agency_id": None}) == {
+        "agency_id": "agency_needed"
+    }
 
 
 def test_an_agency_with_open_accounts_does_not_close(foundation, agency, hire):

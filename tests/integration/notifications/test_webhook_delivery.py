@@ -10,7 +10,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from services.notifications import actions
 from services.notifications.sender import PLACES
-from tests.integration.notifications.conftest import (
+from tests.integration.notifications.world import (
     PARTNER,
     case_event,
     deliveries,
@@ -188,7 +188,7 @@ def test_dead_receivers_delay_nobody_else(foundation):
 def test_the_old_secret_signs_too_for_a_day_after_a_rotation(foundation):
     with receiver() as agency, sending(foundation):
         subscription_id, old = subscribe(foundation, agency.url)
-        new = actions.rotate_secret(foundation, PARTNER, subscription_id)
+        new, _ = actions.rotate_secret(foundation, PARTNER, subscription_id)
         hear(foundation, case_event())
         (request,) = agency.wait_for(1)
         request.verify(old)

@@ -22,6 +22,7 @@ from services.intake.model import (
     rules_on,
 )
 from services.intake.model import rules as rule_files
+from services.intake.model.classification import evaluate
 from shared.domain import codes
 from shared.events.catalogue import produce
 
@@ -399,6 +400,14 @@ def test_rule_files_are_refused_when_they_say_what_cannot_be() -> None:
         rule_files._rule({"id": "x-1", "class": "fine", "citation": "-", "when": {}}, ("hazardous",))
 
 
+def test_what_excludes_another_fact_is_not_explored_together_with_it() -> None:
+    both = {"id": "x-1", "class": "hazardous", "citation": "-", "when": {"daytime": True, "night_work": True}}
+    rest = {"id": "x-2", "class": "needs_review", "citation": "-", "when": {}}
+    entry = {"series": "x", "version": "1", "valid_from": TODAY, "source": "-", "rules": [both, rest]}
+    rule_set = rule_files._rule_set(entry, "x", ("hazardous", "needs_review"))
+    assert evaluate(Facts(), rule_set).possible == ("needs_review",)
+
+
 def test_classes_of_the_rules_have_names() -> None:
     for rule_set in rule_files._all_rule_sets():
         kind = "legal_class" if rule_set.series == "legal" else "statistical_class"
@@ -442,6 +451,13 @@ def test_a_registered_report_classifies_each_child() -> None:
         "child_labour",
     )
     assert (unknown["age_band"], unknown["legal_class"], unknown["severity"]) == ("unknown", "unknown", "high")
+
+
+def test_a_code_that_is_said_twice_counts_once() -> None:
+    work = {"hazards": ["B", "A3", "B"], "worst_forms": []}
+    [event] = decide(None, _register(work=work), RULES)
+    assert event.data["hazards"] == ["A3", "B"]
+    assert facts_of(12, work).hazards == ("A3", "B")
 
 
 def test_a_report_takes_the_severity_of_its_worst_child() -> None:

@@ -130,10 +130,10 @@ def app(keys: Path) -> Flask:
 @pytest.fixture
 def clerk(app: Flask, keys: Path) -> Browser:
     """An intake clerk at a browser."""
-    return Browser(app, keys, CLERK)
+    return Browser(app, CLERK)
 
 
 @pytest.fixture
 def stranger(app: Flask, keys: Path) -> Browser:
     """Somebody who has not signed in."""
-    return Browser(app, keys)
+    return Browser(app)

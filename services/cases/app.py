@@ -1,0 +1,14 @@
+"""The web application of cases."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from services.cases import api, pages
+from shared import web
+from shared.foundation import Foundation
+
+
+def create_app(foundation: Foundation) -> Flask:
+    """The application: JSON under /api/v1/cases, pages under /<lang>/cases."""
+    return web.finish(web.create_app(foundation, __name__, blueprints=[api.blueprint], pages=[pages.blueprint]))

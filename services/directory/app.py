@@ -1,0 +1,29 @@
+"""Directory's web application: its JSON, its pages, and the exchange for the reverse proxy."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from services.directory import api, pages, texts
+from services.directory.commands import NotFound
+from services.directory.model import Refused
+from shared import web
+from shared.access import passwords
+from shared.foundation import Foundation
+from shared.web.errors import answer
+
+
+def create_app(foundation: Foundation) -> Flask:
+    """The application on its foundation."""
+    app = web.create_app(foundation, __name__, blueprints=api.BLUEPRINTS, pages=pages.BLUEPRINTS)
+    app.register_blueprint(api.internal)
+    app.register_error_handler(Refused, _refused)
+    app.register_error_handler(NotFound, lambda error: answer(web.Problem(404, "not_found")))
+    # The first wrong sign-in of a process must not take longer than the others: that would tell something.
+    passwords.verify(None, "")
+    return web.finish(app)
+
+
+def _refused(error: Refused) -> ResponseReturnValue:
+    return answer(web.Problem(422, "invalid", errors=texts.errors(error.errors)))

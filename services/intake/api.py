@@ -1,0 +1,95 @@
+"""Intake's JSON: register a report, find it again, open its identities.
+
+Reports are shown without identities; those have an endpoint of their own, every use of which is audited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import request
+from flask.views import MethodView
+from flask_babel import gettext
+from flask_smorest import Blueprint
+
+from services.intake import registration, schemas, store
+from shared.access import current_actor, permit, requires
+from shared.ids import read_number
+from shared.vault import NotHeld
+from shared.web import Problem, current_foundation
+from shared.web.conditions import IDEMPOTENCY_KEY_REQUIRED, command, etag
+
+blueprint = Blueprint("reports-api", __name__, url_prefix="/reports", description="Reports that a child is working.")
+
+
+def found(reference: str, action: str) -> dict[str, Any]:
+    """The report with this id or number, if the actor may do `action` to it. Raises Problem 404."""
+    if not reference.startswith("report-"):
+        reference = read_number(registration.NUMBER_LETTER, reference) or ""
+    report = store.get(current_foundation().database, reference)
+    if report is None:
+        raise Problem(404, "not_found")
+    permit(action, report)
+    return report
+
+
+def register(report: Mapping[str, Any], key: Any) -> Mapping[str, Any]:
+    """Registers an accepted report for the actor of this request. Raises Problem 422 for the wrong kind of instance."""
+    try:
+        return registration.register(current_foundation(), current_actor(), report, key)
+    except registration.WrongInstance:
+        words = (
+            gettext("This is a demonstration: it takes invented reports only.")
+            if current_foundation().settings.demonstration
+            else gettext("This is a live service: it takes no demonstration reports.")
+        )
+        raise Problem(422, "invalid", errors={"demonstration": [words]}) from None
+
+
+@blueprint.route("")
+class Reports(MethodView):
+    @blueprint.arguments(schemas.ReportPaging, location="query")
+    @blueprint.response(200, schemas.ReportList)
+    @requires("report.read")
+    def get(self, question: dict[str, Any]) -> Any:
+        """List reports, newest first, without identities."""
+        size, number = question["page_size"], question["page"]
+        reports, total = store.page(current_foundation().database, number, size, question)
+        return {"items": [store.shown(each) for each in reports], "page": number, "page_size": size, "total": total}
+
+    @blueprint.arguments(schemas.NewReport)
+    @blueprint.response(201, schemas.ShownReport)
+    @blueprint.doc(parameters=[IDEMPOTENCY_KEY_REQUIRED])
+    @requires("report.register")
+    def post(self, report: dict[str, Any]) -> Any:
+        """Register a report. The same request with the same Idempotency-Key is carried out once."""
+        answer = register(report, command(current_foundation().settings.secret_key, required=True))
+        registered = store.get(current_foundation().database, answer["report_id"])
+        if registered is None:
+            raise Problem(404, "not_found")
+        location = f"{request.path}/{registered['number']}"
+        return store.shown(registered), 201, {"Location": location, **etag(registered["version"])}
+
+
+@blueprint.route("/<string:reference>")
+class Report(MethodView):
+    @blueprint.response(200, schemas.ShownReport)
+    @requires("report.read")
+    def get(self, reference: str) -> Any:
+        """Get one report by its id or number, without identities."""
+        report = found(reference, "report.read")
+        return store.shown(report), 200, etag(report["version"])
+
+
+@blueprint.route("/<string:reference>/identities")
+class ReportIdentities(MethodView):
+    @blueprint.response(200, schemas.Identities)
+    @requires("report.read_identity")
+    def get(self, reference: str) -> Any:
+        """Open what identifies the people in a report. This is written to the audit log before it is shown."""
+        report = found(reference, "report.read_identity")
+        try:
+            return registration.identities(current_foundation(), current_actor(), report, "report_api")
+        except NotHeld:
+            raise Problem(404, "not_found") from None

@@ -1,0 +1,167 @@
+"""Registering a report: one unit of work seals what identifies, writes the event, and keeps the report's codes.
+
+It knows no HTTP: pages and API hand it a report that the schema has accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Any
+
+from services.intake import model
+from services.intake.store import REPORTS
+from shared import domain
+from shared.access import Actor
+from shared.domain.working_time import WIB, wib_date
+from shared.foundation import Foundation
+from shared.ids import new_id, new_number
+from shared.journal import Command, Duplicate, Unit
+
+PERSON_FIELDS = ("name", "alias", "nik", "guardian_name", "guardian_phone", "address", "school")
+NUMBER_LETTER = "L"
+ATTEMPTS = 5
+
+
+class WrongInstance(Exception):
+    """A demonstration report came to a live instance, or a real one to a demonstration."""
+
+
+def register(
+    foundation: Foundation, actor: Actor, report: Mapping[str, Any], command: Command | None
+) -> Mapping[str, Any]:
+    """Registers an accepted report. Returns its `report_id` and `number`; a repeated command gets the first answer.
+
+    Raises WrongInstance, journal.KeyReused, journal.Unavailable.
+    """
+    demonstration = foundation.settings.demonstration
+    if report.get("demonstration") not in (None, demonstration):
+        raise WrongInstance
+    for attempt in range(ATTEMPTS):
+        try:
+            return _register(foundation, actor, report, command, demonstration)
+        except Duplicate:  # two random numbers met: take another
+            if attempt == ATTEMPTS - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _register(
+    foundation: Foundation, actor: Actor, report: Mapping[str, Any], command: Command | None, demonstration: bool
+) -> Mapping[str, Any]:
+    now = foundation.clock()
+    report_id, number = new_id("report"), new_number(NUMBER_LETTER)
+    sealed_report = _about_report(report)
+    people = [{name: child[name] for name in PERSON_FIELDS if child.get(name)} for child in report["children"]]
+    children = tuple(
+        model.Child(
+            child_id=new_id("child"),
+            person_id=new_id("person") if person else None,
+            sex=child["sex"],
+            age_years=child["age_years"],
+            school_attendance=child["school_attendance"],
+        )
+        for child, person in zip(report["children"], people, strict=True)
+    )
+    work = {name: value for name, value in report["work"].items() if value is not None}
+    rules = model.rules_on(report["received_on"])
+    register = model.Register(
+        report_id=report_id,
+        report_number=number,
+        channel=report["channel"],
+        received_on=report["received_on"],
+        kelurahan=report["kelurahan"],
+        work_type=report["work_type"],
+        children=children,
+        work=work,
+        anonymous_reporter=report["reporter"].get("anonymous", False),
+        demonstration=demonstration,
+        occurred_at=_occurred_at(report["received_on"], now),
+    )
+    [event] = model.decide(None, register, rules)
+
+    def work_unit(unit: Unit) -> dict[str, Any]:
+        vault = foundation.sealed
+        vault.create(unit, report_id, sealed_report)
+        for child, person in zip(children, people, strict=True):
+            if child.person_id is not None:
+                vault.create(unit, child.person_id, person)
+        version = unit.append(report_id, 0, [event])
+        unit.insert(foundation.database[REPORTS], _document(register, event.data, rules, actor, now, version))
+        return {"report_id": report_id, "number": number}
+
+    return foundation.journal.run(work_unit, actor=actor, command=command)
+
+
+def _about_report(report: Mapping[str, Any]) -> dict[str, str]:
+    """What identifies somebody in the report as a whole, by the names under which the vault keeps it."""
+    found = {
+        "reporter_name": report["reporter"].get("name"),
+        "reporter_phone": report["reporter"].get("phone"),
+        "workplace_name": report["workplace"].get("name"),
+        "workplace_address": report["workplace"].get("address"),
+        "narrative": report.get("narrative"),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _occurred_at(received_on: date, now: datetime) -> datetime:
+    """When the report was received: now, or noon in WIB of the earlier day that the paper names."""
+    if received_on == wib_date(now):
+        return now
+    return datetime.combine(received_on, time(12), WIB)
+
+
+def _document(
+    register: model.Register,
+    data: Mapping[str, Any],
+    rules: model.Rules,
+    actor: Actor,
+    now: datetime,
+    version: int,
+) -> dict[str, Any]:
+    children = []
+    for child, stated in zip(register.children, data["children"], strict=True):
+        legal = model.classify(model.facts_of(child.age_years, register.work), rules).legal
+        children.append(
+            {
+                **stated,
+                "age_years": child.age_years,
+                "legal_rule": f"{legal.rule}@{legal.version}",
+                "legal_citation": legal.citation,
+                "missing_facts": list(legal.missing),
+                "worst_possible": None if legal.settled else legal.worst,
+            }
+        )
+    return {
+        "_id": register.report_id,
+        "number": register.report_number,
+        "version": version,
+        "status": "registered",
+        "channel": register.channel,
+        "received_on": register.received_on.isoformat(),
+        "registered_at": now,
+        "registered_by": actor.id,
+        "kecamatan": data["kecamatan"],
+        "kelurahan": register.kelurahan,
+        "work_type": register.work_type,
+        "work": {name: list(value) if isinstance(value, tuple) else value for name, value in register.work.items()},
+        "severity": data["severity"],
+        "anonymous_reporter": register.anonymous_reporter,
+        "demonstration": register.demonstration,
+        "children": children,
+    }
+
+
+def identities(foundation: Foundation, actor: Actor, report: Mapping[str, Any], purpose: str) -> dict[str, Any]:
+    """What identifies the people in a report. Each subject's opening is audited before anything is returned.
+
+    Raises vault.NotHeld for what was erased, journal.Unavailable.
+    """
+    vault = foundation.sealed
+    of_report = vault.open(actor, report["_id"], domain.identifying_fields("report"), purpose)
+    of_children = [
+        vault.open(actor, child["person_id"], PERSON_FIELDS, purpose) if child["person_id"] else {}
+        for child in report["children"]
+    ]
+    return {"report": of_report, "children": of_children}

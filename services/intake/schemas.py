@@ -1,0 +1,204 @@
+"""What crosses the wire of intake: a report as it is sent, and as it is shown without identities.
+
+The form of the page is checked by the same schema, so that both say the same. Free text goes to the vault and is only
+checked for its length and for characters that nobody types.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+
+from services.intake.model import FACTS
+from shared import domain
+from shared.domain.working_time import wib_date
+from shared.events.fields import Flag
+from shared.foundation import utc_now
+from shared.web.language import N_
+
+EARLIEST = date(2000, 1, 1)
+MAXIMUM_CHILDREN = 20
+HOURS = {"hours_per_day": 24, "hours_per_week": 168, "chores_hours_per_week": 168}
+LISTS = {"hazards": "hazard", "worst_forms": "worst_form"}
+#: Facts that are yes, no or not known.
+TRI_STATE = tuple(name for name in FACTS if name not in ("age_years", *HOURS, *LISTS))
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+
+
+def printable(value: str) -> None:
+    """Refuses characters that nobody types and that no page can show."""
+    if _CONTROL.search(value):
+        raise ValidationError(N_("This has characters that cannot be stored."))
+
+
+class Text(fields.String):
+    """Free text for the vault: at most `longest` characters, without spaces around it; empty is absent."""
+
+    def __init__(self, longest: int, **options: Any) -> None:
+        super().__init__(validate=[validate.Length(max=longest), printable], allow_none=True, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **options)
+        return text.strip()
+
+
+def one_of(kind: str, **options: Any) -> fields.String:
+    """A code of a list of `shared.domain`."""
+    return fields.String(validate=validate.OneOf(list(domain.codes(kind))), **options)
+
+
+class Reporter(Schema):
+    """Who reports; may stay anonymous."""
+
+    anonymous = Flag(load_default=False)
+    name = Text(200)
+    phone = Text(40)
+
+    @validates_schema
+    def says_one_thing(self, data: dict[str, Any], **_: Any) -> None:
+        """An anonymous reporter has no name: one of the two is a mistake, and a name must not be kept by mistake."""
+        if data.get("anonymous"):
+            named = {
+                name: [N_("Leave this empty for an anonymous reporter.")]
+                for name in ("name", "phone")
+                if data.get(name)
+            }
+            if named:
+                raise ValidationError(named)
+
+
+class Workplace(Schema):
+    """Where the child works."""
+
+    name = Text(200)
+    address = Text(500)
+
+
+Work = Schema.from_dict(
+    {
+        **{name: Flag(allow_none=True) for name in TRI_STATE},
+        **{
+            name: fields.Float(allow_none=True, validate=validate.Range(min=0, max=most))
+            for name, most in HOURS.items()
+        },
+        **{
+            name: fields.List(one_of(kind), allow_none=True, validate=validate.Length(max=50))
+            for name, kind in LISTS.items()
+        },
+    },
+    name="Work",
+)
+
+
+class Child(Schema):
+    """One child. Nothing that identifies it is required: the child may be unknown."""
+
+    name = Text(200)
+    alias = Text(200)
+    sex = one_of("sex", load_default="unknown")
+    age_years = fields.Integer(strict=True, allow_none=True, load_default=None, validate=validate.Range(min=0, max=120))
+    nik = fields.String(allow_none=True, validate=validate.Regexp(r"[0-9]{16}\Z", error=N_("The NIK has 16 digits.")))
+    guardian_name = Text(200)
+    guardian_phone = Text(40)
+    address = Text(500)
+    school = Text(200)
+    school_attendance = one_of("school_attendance", load_default="unknown")
+
+
+class NewReport(Schema):
+    """A report as it is sent."""
+
+    channel = one_of("channel", required=True)
+    received_on = fields.Date(format="iso", required=True)
+    kelurahan = one_of("kelurahan", required=True)
+    work_type = one_of("work_type", required=True)
+    work = fields.Nested(Work, load_default=dict)
+    reporter = fields.Nested(Reporter, load_default=dict)
+    workplace = fields.Nested(Workplace, load_default=dict)
+    children = fields.List(fields.Nested(Child), required=True, validate=validate.Length(min=1, max=MAXIMUM_CHILDREN))
+    narrative = Text(20_000)
+    demonstration = Flag(load_default=None, allow_none=True)
+
+    @validates_schema
+    def was_received(self, data: dict[str, Any], **_: Any) -> None:
+        """A report is not received in the future, nor before there was an office."""
+        day = data.get("received_on")
+        if day is None:
+            return
+        if day > wib_date(utc_now()):
+            raise ValidationError({"received_on": [N_("The date may not be in the future.")]})
+        if day < EARLIEST:
+            raise ValidationError({"received_on": [N_("The date is too long ago.")]})
+
+    @post_load
+    def without_empty(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """What was left empty is absent."""
+        for part in (data, data["reporter"], data["workplace"], *data["children"]):
+            for name in [name for name, value in part.items() if value == ""]:
+                del part[name]
+        return data
+
+
+class ShownChild(Schema):
+    """One child of a report, without what identifies it."""
+
+    child_id = fields.String(required=True)
+    sex = fields.String(required=True)
+    age_band = fields.String(required=True)
+    school_attendance = fields.String(required=True)
+    legal_class = fields.String(required=True)
+    legal_rule = fields.String(required=True, allow_none=True)
+    legal_citation = fields.String(required=True, allow_none=True)
+    missing_facts = fields.List(fields.String(), required=True)
+    worst_possible = fields.String(required=True, allow_none=True)
+    statistical_class = fields.String(required=True)
+    severity = fields.String(required=True)
+
+
+class ShownReport(Schema):
+    """A report, without what identifies anybody."""
+
+    report_id = fields.String(required=True)
+    number = fields.String(required=True)
+    status = fields.String(required=True)
+    channel = fields.String(required=True)
+    received_on = fields.String(required=True, metadata={"format": "date"})
+    registered_at = fields.AwareDateTime(required=True)
+    kecamatan = fields.String(required=True)
+    kelurahan = fields.String(required=True)
+    work_type = fields.String(required=True)
+    severity = fields.String(required=True)
+    anonymous_reporter = fields.Boolean(required=True)
+    demonstration = fields.Boolean(required=True)
+    children = fields.List(fields.Nested(ShownChild), required=True)
+    version = fields.Integer(required=True)
+
+
+class ReportPaging(Schema):
+    """Which reports, and which page of them."""
+
+    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
+    page_size = fields.Integer(load_default=25, validate=validate.Range(min=1, max=100))
+    kecamatan = one_of("kecamatan")
+    severity = one_of("severity")
+    received_from = fields.Date(format="iso")
+    received_to = fields.Date(format="iso")
+
+
+class ReportList(Schema):
+    """One page of reports, newest first."""
+
+    items = fields.List(fields.Nested(ShownReport), required=True)
+    page = fields.Integer(required=True)
+    page_size = fields.Integer(required=True)
+    total = fields.Integer(required=True)
+
+
+class Identities(Schema):
+    """What identifies the people in a report, field by field as held in the vault."""
+
+    report = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    children = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)

@@ -1,0 +1,111 @@
+"""How current the figures are: up to when they are whole, how many events are still to be counted.
+
+The worker's positions are in our database; where the topics end is asked of Kafka, briefly and not at every request. If
+Kafka does not answer, that is said, and pages are shown all the same. What a service has recorded and not yet published
+is not known here.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.errors import KafkaError
+from kafka.protocol.consumer.offsets import OffsetSpec
+
+from services.reporting import store
+from services.reporting.handlers import TOPICS
+from services.reporting.rebuild import rebuilding
+from shared.foundation import Foundation
+from shared.mongo import reachable
+from shared.settings import Settings
+from shared.telemetry.logs import get_logger
+from shared.worker import parking, positions
+
+#: Seconds for which an answer of Kafka is used again, and that each step of asking may take.
+GOOD_FOR, PATIENCE = 2.0, 1.0
+#: Seconds for which a silent Kafka is not asked again.
+SILENCE = 15.0
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """`as_of`: up to when every published event is counted (None: nothing was ever counted). `last_event_at`: when the
+    last counted event was recorded. `events_behind`: how many are not yet counted, None if Kafka does not tell.
+    `events_parked`: how many could not be counted and wait for an operator. `span`: first and last month with a count.
+    """
+
+    as_of: datetime | None
+    last_event_at: datetime | None
+    events_behind: int | None
+    events_parked: int
+    rebuilding: bool
+    span: tuple[str, str] | None
+
+
+def freshness(foundation: Foundation) -> Freshness:
+    """How current counts are that are read after this call. Raises Unavailable."""
+    database = foundation.database
+    asked_at, ends = _ends(foundation)
+    with reachable():
+        reached = {entry["_id"]: entry["offset"] for entry in database[positions.POSITIONS].find()}
+        parked = database[parking.PARKED].count_documents({})
+    behind = None if ends is None else sum(max(0, end - reached.get(name, 0)) for name, end in ends.items())
+    first, last, last_event_at = store.span(database, foundation.settings.demonstration) or (None, None, None)
+    return Freshness(
+        as_of=asked_at if behind == 0 else last_event_at,
+        last_event_at=last_event_at,
+        events_behind=behind,
+        events_parked=parked,
+        rebuilding=rebuilding(database),
+        span=(first, last) if first and last else None,
+    )
+
+
+Ends = dict[str, int]
+_lock = threading.Lock()
+_known: dict[tuple[str, ...], tuple[float, datetime, Ends | None]] = {}
+
+
+def _ends(foundation: Foundation) -> tuple[datetime, Ends | None]:
+    """When Kafka was asked, and `topic:partition` -> the offset of the next event; None if it did not answer."""
+    settings = foundation.settings
+    key = (settings.prefix, *settings.kafka_bootstrap)
+    # One request asks; the others wait for its answer rather than ask as well.
+    with _lock:
+        until, asked_at, ends = _known.get(key, (0.0, foundation.clock(), None))
+        if time.monotonic() >= until:
+            asked_at, ends = foundation.clock(), _ask(settings)
+            _known[key] = (time.monotonic() + (GOOD_FOR if ends is not None else SILENCE), asked_at, ends)
+        return asked_at, ends
+
+
+def _ask(settings: Settings) -> Ends | None:
+    milliseconds = int(PATIENCE * 1000)
+    client = None
+    try:
+        client = KafkaAdminClient(
+            bootstrap_servers=list(settings.kafka_bootstrap),
+            bootstrap_timeout_ms=milliseconds,
+            request_timeout_ms=milliseconds,
+            client_id=f"rujukan-{settings.service}-lag",
+        )
+        described = client.describe_topics([settings.prefix + topic for topic in TOPICS])
+        partitions = [
+            TopicPartition(topic["name"], partition["partition_index"])
+            for topic in described
+            for partition in topic["partitions"]
+        ]
+        found = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST), timeout_ms=milliseconds)
+        return {f"{each.topic}:{each.partition}": answer.offset for each, answer in found.items()}
+    except (KafkaError, OSError, ValueError, KeyError) as error:
+        log.warning("lag_unknown", error=type(error).__name__)
+        return None
+    finally:
+        if client is not None:
+            client.close()

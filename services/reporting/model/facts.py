@@ -1,0 +1,155 @@
+"""What reporting knows of each report and case, and what that adds to the counts.
+
+A fact is made of its thing's events alone, so the order between topics does not matter. What an event changes in the
+counts is the difference between what the fact contributed before and after it: nothing is counted twice, and a case
+that changes takes its earlier contribution with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from shared.events import Event
+
+Fact = Mapping[str, Any]
+
+#: Everything that is counted. Indicators name these.
+MEASURES = (
+    "reports",
+    "children",
+    "cases_opened",
+    "cases_open",
+    "cases_screened",
+    "screened_on_time",
+    "screenings_overdue",
+)
+
+_REPORT_FIELDS = ("channel", "kecamatan", "kelurahan", "work_type", "severity", "anonymous_reporter", "demonstration")
+_CHILD_FIELDS = ("sex", "age_band", "school_attendance", "legal_class", "statistical_class", "severity")
+_CASE_FIELDS = (
+    "report_id",
+    "kecamatan",
+    "kelurahan",
+    "work_type",
+    "sex",
+    "age_band",
+    "legal_class",
+    "statistical_class",
+    "severity",
+    "late",
+    "demonstration",
+)
+
+
+class Cell(NamedTuple):
+    """A place in the cube. `month` is that of the report's receipt in WIB, "2026-11"."""
+
+    demonstration: bool
+    month: str
+    kecamatan: str
+    severity: str
+
+
+class FactMissing(Exception):
+    """An event about a case whose opening was not seen."""
+
+
+def begins(event_type: str) -> bool:
+    """Whether this event is the first of its thing, so that there is no earlier fact."""
+    return event_type in ("report.registered", "case.opened")
+
+
+def evolve(before: Fact | None, event: Event) -> Fact:
+    """The fact after an event. Raises FactMissing, and KeyError for a type that reporting does not consume."""
+    return _EVOLVE[event.type](before, event)
+
+
+def _registered(before: Fact | None, event: Event) -> Fact:
+    data = event.data
+    return {
+        "kind": "report",
+        "received_on": data["received_on"].isoformat(),
+        "recorded_at": event.recorded_at,
+        **{name: data[name] for name in _REPORT_FIELDS},
+        "hazards": sorted(data["hazards"]),
+        "children": [{name: child[name] for name in _CHILD_FIELDS} for child in data["children"]],
+    }
+
+
+def _opened(before: Fact | None, event: Event) -> Fact:
+    data = event.data
+    return {
+        "kind": "case",
+        "received_on": data["received_on"].isoformat(),
+        "recorded_at": event.recorded_at,
+        **{name: data[name] for name in _CASE_FIELDS},
+        "screening_due_at": data["screening_due_at"],
+        "risk": None,
+        "screened_on_time": None,
+        "screening_overdue": False,
+    }
+
+
+def _screened(before: Fact | None, event: Event) -> Fact:
+    return {**_known(before), "risk": event.data["risk"], "screened_on_time": event.data["on_time"]}
+
+
+def _overdue(before: Fact | None, event: Event) -> Fact:
+    return {**_known(before), "screening_overdue": True}
+
+
+def _known(before: Fact | None) -> Fact:
+    if before is None:
+        raise FactMissing("an event of a case whose case.opened was not handled")
+    return before
+
+
+_EVOLVE = {
+    "report.registered": _registered,
+    "case.opened": _opened,
+    "case.screened": _screened,
+    "case.screening_overdue": _overdue,
+}
+
+
+def contribution(fact: Fact | None) -> dict[Cell, Counter[str]]:
+    """What a fact adds to the counts, measure by measure, in the cells where it adds anything."""
+    if fact is None:
+        return {}
+    counts: dict[Cell, Counter[str]] = {}
+
+    def add(severity: str, measure: str) -> None:
+        cell = Cell(fact["demonstration"], fact["received_on"][:7], fact["kecamatan"], severity)
+        counts.setdefault(cell, Counter())[measure] += 1
+
+    if fact["kind"] == "report":
+        add(fact["severity"], "reports")
+        for child in fact["children"]:
+            add(child["severity"], "children")
+        return counts
+    screened = fact["screened_on_time"] is not None
+    measures = {
+        "cases_opened": True,
+        "cases_open": True,
+        "cases_screened": screened,
+        "screened_on_time": bool(fact["screened_on_time"]),
+        "screenings_overdue": fact["screening_overdue"] and not screened,
+    }
+    for measure, counted in measures.items():
+        if counted:
+            add(fact["severity"], measure)
+    return counts
+
+
+def change(before: Fact | None, after: Fact) -> dict[Cell, dict[str, int]]:
+    """What replacing one fact by another changes in the counts; cells and measures without change are left out."""
+    old, new = contribution(before), contribution(after)
+    changes: dict[Cell, dict[str, int]] = {}
+    for cell in {**old, **new}:
+        was, is_now = old.get(cell, Counter()), new.get(cell, Counter())
+        moved = {measure: is_now[measure] - was[measure] for measure in MEASURES if is_now[measure] != was[measure]}
+        if moved:
+            changes[cell] = moved
+    return changes

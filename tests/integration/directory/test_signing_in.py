@@ -1,0 +1,154 @@
+"""Signing in and out as a person and as a program meet it, through the front door."""
+
+import statistics
+import time
+
+import pytest
+
+from services.directory import commands
+from services.directory.sessions import COOKIE
+from tests.integration.directory.conftest import ADMINISTRATOR, BASE
+
+pytestmark = pytest.mark.mongo
+
+
+@pytest.fixture
+def clerk(hire, agency):
+    return hire("intake_clerk", agency_id=agency)
+
+
+def test_a_stranger_is_led_to_sign_in_and_back(visit, clerk):
+    visitor = visit()
+    led = visitor.get("/en/agencies?page=2")
+    assert (led.status_code, led.headers["Location"]) == (302, "/en/sign-in?next=%2Fen%2Fagencies%3Fpage%3D2")
+    entered = visitor.send(led.headers["Location"], email=clerk.email, password=clerk.password)
+    assert (entered.status_code, entered.headers["Location"]) == (303, "/en/agencies?page=2")
+    assert visitor.get("/en/agencies").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.test/",
+        "https://evil.test/",
+        "/\\evil.test",
+        "/id//evil.test",
+        "/id/..//evil.test",
+        "javascript:alert(1)",
+        "/id/\r\nX: 1",
+        "evil",
+        "/api/v1/agencies",
+    ],
+)
+def test_signing_in_leads_nowhere_else(visit, clerk, target):
+    entered = visit().send("/id/sign-in?next=" + target, "/id/sign-in", email=clerk.email, password=clerk.password)
+    assert (entered.status_code, entered.headers["Location"]) == (303, "/id/")
+
+
+def test_the_cookie_is_for_this_host_over_tls_and_not_for_scripts(visit, clerk):
+    answer = visit().send("/id/sign-in", email=clerk.email, password=clerk.password)
+    cookie = next(line for line in answer.headers.getlist("Set-Cookie") if line.startswith(COOKIE))
+    parts = {part.strip() for part in cookie.split(";")[1:]}
+    assert parts == {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"}
+
+
+def test_a_planted_session_does_not_become_the_persons(visit, clerk, hire):
+    planted = visit().sign_in(hire("analyst")).session()
+    victim = visit()
+    victim.client.set_cookie(COOKIE, planted, domain="localhost", secure=True)
+    # The sign-in page leads somebody who is signed in to the first page: the form is fetched by another visitor.
+    victim.client.delete_cookie(COOKIE, domain="localhost")
+    page = victim.get("/id/sign-in").text
+    victim.client.set_cookie(COOKIE, planted, domain="localhost", secure=True)
+    csrf = page.rpartition('name="csrf_token" value="')[2].partition('"')[0]
+    entered = victim.client.post(
+        "/id/sign-in",
+        base_url=BASE,
+        headers={"Origin": BASE},
+        data={"email": clerk.email, "password": clerk.password, "csrf_token": csrf},
+    )
+    assert entered.status_code == 303
+    assert victim.session() != planted
+    stranger = visit()
+    stranger.token = planted
+    assert stranger.call("GET", "/api/v1/sessions/current").status_code == 401
+
+
+def test_signing_out_ends_the_session_on_the_server(visit, clerk):
+    visitor = visit().sign_in(clerk)
+    secret = visitor.session()
+    answer = visitor.send("/id/sign-out")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/id/sign-in")
+    assert visitor.session() is None
+    thief = visit()
+    thief.token = secret
+    assert thief.call("GET", "/api/v1/sessions/current").status_code == 401
+    assert "Anda sudah keluar." in visitor.get("/id/sign-in").text
+
+
+def test_a_program_signs_in_and_out_by_json(visit, clerk, agency):
+    program = visit().sign_in_as_program(clerk)
+    assert program.call("GET", "/api/v1/sessions/current").json == {
+        "account_id": clerk.account_id,
+        "role": "intake_clerk",
+        "agency_id": agency,
+        "name": "Petugas intake_clerk",
+    }
+    assert program.call("DELETE", "/api/v1/sessions/current").status_code == 204
+    gone = program.call("GET", "/api/v1/sessions/current")
+    assert (gone.status_code, gone.mimetype) == (401, "application/problem+json")
+    assert gone.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_the_sixth_wrong_sign_in_is_refused_in_the_same_words_for_a_stranger(visit, clerk):
+    answers = {}
+    for email in (clerk.email, "tidak.ada@kantor.test"):
+        wrong = {"email": email, "password": "salah sama sekali"}
+        answers[email] = [visit().call("POST", "/api/v1/sessions", wrong) for _ in range(6)]
+    for email, received in answers.items():
+        assert [answer.status_code for answer in received] == [401] * 5 + [429], email
+        assert int(received[-1].headers["Retry-After"]) > 0
+    known, unknown = ([{**answer.json, "instance": ""} for answer in received] for received in answers.values())
+    assert known == unknown
+
+
+def test_the_page_says_how_long_to_wait(visit, clerk):
+    visitor = visit()
+    for _ in range(5):
+        wrong = visitor.send("/id/sign-in", email=clerk.email, password="salah sama sekali")
+        assert wrong.status_code == 422
+        assert "Alamat surel atau kata sandi salah." in wrong.text
+        assert "salah sama sekali" not in wrong.text
+    closed = visitor.send("/id/sign-in", email=clerk.email, password=clerk.password)
+    assert closed.status_code == 429
+    assert "Coba lagi dalam 15 menit." in closed.text
+
+
+def test_a_stranger_waits_as_long_as_a_member_of_staff(visit, clerk):
+    def median(email):
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            answer = visit().call("POST", "/api/v1/sessions", {"email": email, "password": "salah sama sekali"})
+            times.append(time.perf_counter() - start)
+            assert answer.status_code == 401
+        return statistics.median(times)
+
+    known, unknown = median(clerk.email), median("tidak.ada@kantor.test")
+    assert 0.5 < unknown / known < 2
+
+
+def test_a_changed_role_and_a_closed_account_reach_every_service_at_the_next_request(visit, clerk):
+    person, program = visit().sign_in(clerk), visit().sign_in_as_program(clerk)
+    assert "x-rujukan-token" in program.call("GET", "/api/v1/reports").json
+    commands.change_account(person_foundation(person), ADMINISTRATOR, clerk.account_id, 1, {"role": "analyst"})
+    assert program.call("GET", "/api/v1/sessions/current").json["role"] == "analyst"
+    commands.change_account(person_foundation(person), ADMINISTRATOR, clerk.account_id, 2, {"active": False})
+    assert program.call("GET", "/api/v1/sessions/current").status_code == 401
+    assert "x-rujukan-token" not in program.call("GET", "/api/v1/reports").json
+    assert person.get("/id/").status_code == 302
+
+
+def person_foundation(visitor):
+    """The foundation on which the directory behind the front door stands."""
+    return visitor.client.application._applications["directory"].extensions["rujukan"]

@@ -1,0 +1,233 @@
+"""`make up` as a person meets it: one start, one stop, and what happens when things are killed in between.
+
+Each instance has a state directory and free ports of its own, so that it runs beside whatever else runs here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from deploy.local.ports import wait_until
+from deploy.local.state import ROOT, Running, State
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+
+RUJUKAN = str(ROOT / "rujukan")
+SECOND_START_SECONDS = 20
+
+
+class Terminal:
+    """A person's terminal in which `rujukan up` runs."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self.state = directory / "state"
+        self.output = directory / "output"
+        with self.output.open("ab") as output:
+            self.process = subprocess.Popen(
+                [RUJUKAN, "up", "--state", str(self.state), "--port", "0", "--no-demo", *options],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")},
+            )
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def wait(self) -> Running:
+        """Waits until it says that it runs."""
+
+        def ready() -> bool:
+            assert self.process.poll() is None, f"it ended by itself:\n{self.text}\n{self.logs()}"
+            return "Ctrl-C stops everything" in self.text
+
+        wait_until(ready, 120, "rujukan up", pause=0.1)
+        running = State(self.state).running()
+        assert running is not None
+        return running
+
+    def logs(self) -> str:
+        """The last lines of every log, for a test that fails."""
+        found = sorted((self.state / "logs").glob("*.log"))
+        return "\n".join(f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-8:]) for log in found)
+
+    def family(self) -> list[psutil.Process]:
+        """Everything that it started, directly or not."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        self.process.wait(90)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [RUJUKAN, *arguments, "--state", str(self.state)], capture_output=True, text=True, timeout=60
+        )
+
+    def status(self) -> dict:
+        return json.loads(self.command("status", "--json").stdout)
+
+
+def page(url: str) -> int:
+    with urllib.request.urlopen(f"{url}/id/", timeout=10) as answer:
+        return answer.status
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
+    terminal = Terminal(tmp_path_factory.mktemp("instance"))
+    try:
+        terminal.wait()
+        yield terminal
+    finally:
+        terminal.stop()
+
+
+def test_it_serves_a_page_and_says_where(terminal: Terminal):
+    running = terminal.wait()
+    assert page(running.url) == 200
+    assert f"Rujukan is running at {running.url}" in terminal.text
+
+
+def test_status_finds_nothing_wrong(terminal: Terminal):
+    def well() -> bool:
+        return not terminal.status()["problems"]
+
+    # Prefect is started last and needs a dozen seconds.
+    wait_until(well, 90, f"all is well; the problems were {terminal.status()['problems']}", pause=1)
+    found = terminal.status()
+    assert {"mongod", "kafka", "relay", "worker", "sender", "web", "prefect", "flows"} == {
+        process["process"] for process in found["processes"]
+    }
+    assert all(server["reachable"] for server in found["servers"])
+    assert len(found["services"]) == 5
+
+
+def test_started_twice_it_says_where_it_runs(terminal: Terminal):
+    running = terminal.wait()
+    again = terminal.command("up")
+    assert again.returncode == 0
+    assert running.url in again.stdout
+
+
+def test_its_secrets_and_data_are_for_their_owner_only(terminal: Terminal):
+    open_to_others = [
+        path for path in (terminal.state, *terminal.state.glob("*/")) if path.is_dir() and path.stat().st_mode & 0o077
+    ]
+    assert not open_to_others
+    assert (terminal.state / "supervisor" / "supervisord.conf").stat().st_mode & 0o077 == 0
+    root_password = re.search(r"ROOT_MONGODB_PASSWORD=(\S+)", (terminal.state / "secrets.env").read_text())[1]
+    holding = [
+        process.name()
+        for process in terminal.family()
+        if root_password in "".join([*process.cmdline(), *process.environ().values()])
+    ]
+    assert not holding, "the database administrator's password is nobody's business"
+
+
+@pytest.mark.parametrize("name", ["web", "relay", "worker", "sender", "flows", "prefect", "kafka", "mongod"])
+def test_what_is_killed_comes_back_and_says_so(terminal: Terminal, name: str):
+    def process() -> dict:
+        return next(row for row in terminal.status()["processes"] if row["process"] == name)
+
+    wait_until(lambda: process()["state"] == "running", 60, name, pause=0.5)
+    before = process()["pid"]
+    os.kill(before, signal.SIGKILL)
+    wait_until(lambda: f"{name} died" in terminal.text, 30, f"a line about {name}")
+    wait_until(lambda: process()["state"] == "running" and process()["pid"] != before, 60, name, pause=0.5)
+    wait_until(lambda: _serves(terminal), 60, "the first page")
+
+
+def _serves(terminal: Terminal) -> bool:
+    try:
+        return page(State(terminal.state).running().url) == 200
+    except OSError:
+        return False
+
+
+def test_a_stopped_part_is_named_by_status(terminal: Terminal):
+    pid = next(row["pid"] for row in terminal.status()["processes"] if row["process"] == "kafka")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        found = terminal.command("status")
+        assert found.returncode == 1
+        assert "Kafka does not answer" in found.stdout
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_stop_it_leaves_nothing_running_and_keeps_the_data(tmp_path: Path, number: int):
+    first = Terminal(tmp_path, "--without-clock")
+    first.wait()
+    family = first.family()
+    assert len(family) >= 8
+    first.stop(number)
+    assert gone(family), first.logs()
+    assert first.process.returncode == 0
+    assert "Everything is stopped" in first.text
+    assert State(first.state).running() is None
+    if number != signal.SIGINT:
+        return
+    start = time.monotonic()
+    second = Terminal(tmp_path, "--without-clock")
+    try:
+        wait_until(lambda: second.text.count("Rujukan is running at") == 2, 60, "the second start")
+        seconds = time.monotonic() - start
+        assert page(second.wait().url) == 200
+        assert seconds <= SECOND_START_SECONDS, f"the second start took {seconds:.0f} s\n{second.text}"
+    finally:
+        second.stop()
+
+
+def test_killed_without_a_goodbye_it_leaves_nothing_running(tmp_path: Path):
+    terminal = Terminal(tmp_path, "--without-clock")
+    terminal.wait()
+    family = terminal.family()
+    terminal.process.kill()
+    terminal.process.wait()
+    wait_until(lambda: gone(family), 15, "the end of everything that it had started")
+
+
+def test_down_stops_it_from_another_terminal(tmp_path: Path):
+    terminal = Terminal(tmp_path, "--without-clock")
+    terminal.wait()
+    family = terminal.family()
+    assert terminal.command("down").returncode == 0
+    assert gone(family)
+    assert "Nothing runs here" in terminal.command("down").stdout
+
+
+def test_a_port_in_use_is_refused_with_the_name_of_its_holder(tmp_path: Path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [RUJUKAN, "up", "--state", str(tmp_path / "state"), "--port", str(port)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert f"Port {port} is held by" in done.stderr
+    assert str(os.getpid()) in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
