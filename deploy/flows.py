@@ -24,14 +24,13 @@ if leash.PARENT in os.environ:
 async def watch() -> dict[str, Any]:
     """Looks at every service and logs what an operator should know: parked events, and entries that wait too long."""
     from shared.operations import service_status
-
     from shared.telemetry.logs import get_logger
 
     log = get_logger("deploy.flows")
     found: dict[str, Any] = {}
     for service in SERVICES:
         base = processes.foundation(service)
-        found[service] = service_status(base)
+        found[service] = service_status(base, processes.consumed(service))
         base.database.client.close()
         log.info("service_watched", watched=service, **found[service])
     return found

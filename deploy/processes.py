@@ -56,7 +56,12 @@ def publishing() -> list[str]:
 
 def consuming() -> list[str]:
     """The services that handle events."""
-    return [service for service in SERVICES if has_module(service, "handlers") and module(service, "handlers").TOPICS]
+    return [service for service in SERVICES if consumed(service)]
+
+
+def consumed(service: str) -> list[str]:
+    """The topics whose events the service handles."""
+    return list(module(service, "handlers").TOPICS) if has_module(service, "handlers") else []
 
 
 def foundation(service: str, environ: Mapping[str, str] = os.environ) -> Foundation:

@@ -25,6 +25,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(city.demo)
 app.command()(city.init)
 app.command("status")(status.status)
+app.command()(operations.replay)
+app.command()(operations.republish)
+app.add_typer(operations.events, name="events")
 app.add_typer(operations.parked, name="parked")
 
 DOWN_WITHIN = 120.0

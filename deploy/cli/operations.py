@@ -5,17 +5,23 @@ Thin: shared.operations and shared.worker.operations do the work.
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from itertools import islice
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.context import DEFAULT_STATE, JsonOption, ServiceArgument, StateOption, foundation
+from deploy.cli.context import DEFAULT_STATE, JsonOption, ServiceArgument, StateOption, foundation, running
 from deploy.cli.output import fail, say, show_json, show_table
 
+events = typer.Typer(no_args_is_help=True, help="Events as they travel.")
 parked = typer.Typer(no_args_is_help=True, help="Events that could not be handled, kept in order by key.")
 
+EVENT_FIELDS = ("id", "type", "stream", "version", "epoch", "occurred_at", "recorded_at", "actor", "data")
 PARKED_COLUMNS = ["_id", "key", "type", "error", "attempts", "parked_at"]
 
 
@@ -120,6 +126,98 @@ def parked_drop(
         show_json({"service": service, "place": place, "dropped": True})
     else:
         say("Dropped.")
+
+
+@events.command("tail")
+def events_tail(
+    topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be given several times.")] = None,
+    from_start: Annotated[bool, typer.Option(help="Begin with the first event that is kept.")] = False,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
+    state: StateOption = DEFAULT_STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """Print events as they come; Ctrl-C ends it. It moves nobody's position. With --json, one object a line.
+
+    Example: rujukan events tail --topic cases.events --from-start --count 10
+    """
+    from shared import operations
+    from shared.events import DecodeError
+    from shared.events.topics import BrokerUnavailable
+
+    names = operations.all_topics()
+    if unknown := sorted(set(topic or ()) - set(names)):
+        fail(f"There is no topic {', '.join(unknown)}: choose from {', '.join(names)}")
+    settings = foundation("directory", state).settings
+    try:
+        for event in islice(operations.tail(settings, topic or names, from_start), count):
+            if isinstance(event, DecodeError):
+                line = {"unreadable": str(event)}
+            else:
+                line = {name: getattr(event, name) for name in EVENT_FIELDS}
+            print(json.dumps(line, default=str, ensure_ascii=False) if as_json else _readable(line), flush=True)
+    except BrokerUnavailable as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+def _readable(line: dict[str, Any]) -> str:
+    if "unreadable" in line:
+        return f"unreadable: {line['unreadable']}"
+    data = json.dumps(line["data"], default=str, ensure_ascii=False)
+    return f"{line['recorded_at']:%Y-%m-%d %H:%M:%S} {line['type']} {line['stream']} {line['version']} {data}"
+
+
+def republish(
+    service: ServiceArgument,
+    state: StateOption = DEFAULT_STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish a service's whole journal once more, as after a topic was lost. Readers skip what they have seen.
+
+    Example: rujukan republish intake
+    """
+    from shared import operations
+
+    with _database_errors():
+        entries = operations.republish(foundation(service, state))
+    if as_json:
+        show_json({"service": service, "entries": entries})
+    else:
+        say(f"{entries} entries of {service}'s journal are published again by its relay.")
+
+
+def replay(
+    service: ServiceArgument,
+    state: StateOption = DEFAULT_STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """Have a service's worker read its topics again from the start. What it has seen has no second effect.
+
+    Example: rujukan replay reporting
+    """
+    from shared.worker import positions
+
+    base = foundation(service, state)
+    with _database_errors():
+        forgotten = base.database[positions.POSITIONS].delete_many({}).deleted_count
+    restarted = _restart_worker(state)
+    if as_json:
+        show_json({"service": service, "partitions": forgotten, "worker_restarted": restarted})
+    else:
+        say(f"{service} reads {forgotten} partitions again from the start.")
+        if not restarted:
+            say("Restart its worker: one that runs notices at the next event only.")
+
+
+def _restart_worker(state: Path) -> bool:
+    """Restarts the worker of the instance on this machine; False where another supervisor keeps it."""
+    if "RUJUKAN_ENVIRONMENT" in os.environ:
+        return False
+    from deploy.local.supervision import Supervision
+
+    Supervision(Path(running(state).socket)).restart("worker")
+    return True
 
 
 @contextmanager

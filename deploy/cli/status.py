@@ -134,17 +134,19 @@ def _service(service: str, environ: Mapping[str, str], problems: list[str]) -> d
     from shared.vault.keys import KeyFileError
 
     try:
-        found = service_status(processes.foundation(service, environ))
+        found = service_status(processes.foundation(service, environ), processes.consumed(service))
     except (SettingsError, KeyFileError) as error:
         problems.append(f"{service}: {error}")
         return {"service": service}
     except (PyMongoError, Unavailable):
         problems.append(f"{service}: its database is out of reach")
         return {"service": service}
-    if found.get("parked"):
+    if found["parked"]:
         problems.append(f"{service}: {found['parked']} parked events: rujukan parked list {service}")
-    if (found.get("oldest_unpublished_seconds") or 0) > OLDEST_UNPUBLISHED_SECONDS:
+    if (found["oldest_unpublished_seconds"] or 0) > OLDEST_UNPUBLISHED_SECONDS:
         problems.append(f"{service}: an entry waits for Kafka since {found['oldest_unpublished_seconds']:.0f} s")
+    if found["unpublished"] is not None and not found["relay"]:
+        problems.append(f"{service}: no relay leads, so its events are not published")
     return {"service": service, **found}
 
 

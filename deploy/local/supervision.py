@@ -92,6 +92,13 @@ class Supervision:
         """Starts one program, without waiting for it."""
         self._rpc.supervisor.startProcess(f"{group}:{name}", False)
 
+    def restart(self, name: str) -> None:
+        """Stops a program in its own time and starts it again. Raises one of UNREACHABLE."""
+        one = next(one for one in self.processes() if one.name == name)
+        rpc = self._rpc
+        rpc.supervisor.stopProcess(f"{one.group}:{name}")
+        rpc.supervisor.startProcess(f"{one.group}:{name}", False)
+
     def reachable(self) -> bool:
         """Whether supervisord answers."""
         try:

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask.views import MethodView
 from flask_smorest import Blueprint
+from marshmallow import RAISE
 
 from services.reporting import schemas
 from services.reporting.model.indicators import indicators
@@ -32,7 +33,8 @@ class Indicators(MethodView):
 
 @blueprint.route("/<string:identifier>")
 class IndicatorTable(MethodView):
-    @blueprint.arguments(schemas.Question, location="query")
+    # A parameter that we do not know is refused: a misspelt one would give the numbers of another question.
+    @blueprint.arguments(schemas.Question, location="query", unknown=RAISE)
     @blueprint.response(200, schemas.ShownTable)
     @requires("indicator.read")
     def get(self, question: dict[str, Any], identifier: str) -> Any:

@@ -46,7 +46,7 @@ class PeriodForm(Form):
     def question(self) -> dict[str, str]:
         """What was filled in, checked; the errors are put to the fields, then the rest is left out."""
         question = {}
-        for name, field in (("first", self["from"]), ("last", self["to"])):
+        for name, field in (("first", self.first), ("last", self.last)):
             if field.data and months.is_month(field.data):
                 question[name] = field.data
             elif field.data:
@@ -64,12 +64,12 @@ def dashboard() -> ResponseReturnValue:
     try:
         period = api.period_of(form.question(), default)
     except Problem as problem:
-        wrong = form[problem.errors[0]["field"]]
+        wrong = form.first if problem.errors[0]["field"] == "from" else form.last
         wrong.errors = [translate(problem.errors[0]["message"])]
         period = default
     bad = bool(form.error_summary())
     if not bad:
-        form["from"].data, form["to"].data = period
+        form.first.data, form.last.data = period
     tabulation = Tabulation(foundation, current_actor())
     results = [tabulation.table(indicators()[name], period) for name in TABLES]
     page = render_template(

@@ -18,6 +18,8 @@ MAXIMUM_LENGTH = 128
 
 _KNOWN_BAD_FILE = Path(__file__).with_name("known_bad_passwords.txt")
 _hasher = PasswordHasher()  # argon2id with the parameters of RFC 9106 for little memory
+# The hash of 32 random bytes that nobody kept. A test says when its parameters are no longer those of the others.
+_NOBODYS = "$argon2id$v=19$m=65536,t=3,p=4$uVv4gpsTchGh/jdiC8xydA$DJtg3RJso7cpr0v2SirKO5GMI76A2wdo9364WW0lDHc"  # pragma: allowlist secret
 
 
 def objection(password: str, *about_the_person: str) -> str | None:
@@ -45,7 +47,7 @@ def verify(password_hash: str | None, password: str) -> bool:
     # Hashing a text of a megabyte is work that a stranger could order: no password is that long.
     candidate = password[: MAXIMUM_LENGTH + 1]
     try:
-        matches = _hasher.verify(password_hash or _nobodys_hash(), candidate)
+        matches = _hasher.verify(password_hash or _NOBODYS, candidate)
     except (VerificationError, InvalidHashError):
         return False
     return matches and password_hash is not None
@@ -53,11 +55,6 @@ def verify(password_hash: str | None, password: str) -> bool:
 
 def _fold(word: str) -> str:
     return "".join(word.casefold().split())
-
-
-@cache
-def _nobodys_hash() -> str:
-    return _hasher.hash("nobody has this password")
 
 
 @cache

@@ -46,7 +46,7 @@ HEADERS = {
 
 def json_schema(entry: EventType) -> dict[str, Any]:
     """The JSON Schema (2020-12) of an event type's data, self-contained."""
-    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: False)
+    plugin = MarshmallowPlugin(schema_name_resolver=lambda _: "")
     APISpec("events", "1", "3.1.0", plugins=[plugin])  # gives the plugin its converter
     assert plugin.converter is not None  # noqa: S101  # set by APISpec in the line above
 

@@ -19,7 +19,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
 
 from shared.access import web as access
 from shared.access.tokens import load_public_key
-from shared.web import errors, formats, health, language, navigation, openapi, requests, security
+from shared.web import errors, formats, health, language, navigation, observation, openapi, requests, security
 from shared.web.pages import page_number_url
 from shared.web.routes import API_PREFIX, PSEUDO_LANGUAGE
 from shared.web.validation_messages import translate
@@ -57,7 +57,7 @@ def create_app(
     errors.install(app)
 
     # The order matters: an id for the logs, then who it is and whether they may, and only then the body.
-    app.before_request(requests.identify)
+    observation.install(app, service)
     access.install(app, load_public_key(settings.token_public_key_file or ""))
     app.before_request(security.check)
     app.before_request(requests.check)

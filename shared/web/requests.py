@@ -1,4 +1,4 @@
-"""What is checked of every request before a view sees it: its id, its size, and that its JSON is clean.
+"""What is checked of every request before a view sees it: its size, and that its JSON is clean.
 
 Clean means: JSON by its Content-Type, UTF-8, not nested too deep, no text or number that MongoDB cannot hold. What a
 field may contain is the business of the schemas.
@@ -8,42 +8,25 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from typing import Any, NoReturn
 
-import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, request
 from werkzeug.datastructures import MultiDict
 
 from shared.web.problem import Problem, flatten
 
-HEADER = "X-Request-Id"
 #: Bytes of a request's body. Reports are some kilobytes; attachments come with a route of their own.
 MAX_BODY = 1024 * 1024
 MAX_DEPTH = 32
 INT64 = 2**63
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 
 
 def install(app: Flask) -> None:
-    """Registers the checks on `app`."""
+    """Sets the limits of `app`; `check` is called by app.py."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
-
-    @app.after_request
-    def name_request(response: Response) -> Response:
-        response.headers[HEADER] = g.get("request_id", "")
-        return response
-
-
-def identify() -> None:
-    """Gives the request its id: the front door's, or a new one. Logs of this request carry it."""
-    given = request.headers.get(HEADER, "")
-    g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def check() -> None:

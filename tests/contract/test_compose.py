@@ -118,6 +118,16 @@ def test_the_proxy_s_configuration_is_made_from_the_table_of_routes():
     assert proxy.FILE.read_text() == proxy.render(), "run python -m deploy.docker.proxy"
 
 
+def test_the_proxy_lets_nobody_in_to_what_is_internal():
+    server = proxy.render().split("server {", 1)[1]
+    blocks = [pattern for pattern in re.findall(r"location (.+?) \{", server) if pattern.startswith("~")]
+    # nginx takes the first regular expression that matches.
+    assert re.search(blocks[0].removeprefix("~ "), "/directory/internal/exchange")
+    # A refused path must not go on to a service as it is, which a named location would do.
+    assert "error_page 404 /_unknown;" in server
+    assert "proxy_pass http://directory${language_home}not-found;" in server
+
+
 PATHS = [
     "/id/", "/en", "/id/sign-in", "/en/reports/new", "/id/cases", "/id/dashboard", "/id/intake/api-docs",
     "/intake/static/a.css", "/cases/healthz", "/notifications/openapi.json",

@@ -48,7 +48,7 @@ def marks(grid: Grid) -> Marks:
     small = [place for place in table.places() if is_small(table.value(place))]
     table.hidden.update(small)
     for place in small:
-        pass
+        table.protect(place)
     return tuple(tuple(table.mark((row, column)) for column in range(table.columns)) for row in range(table.rows))
 
 

@@ -15,7 +15,8 @@ const { css } = sass.compile(here("app.scss"), {
   style: "compressed",
   quietDeps: true,
 });
-writeFileSync(target + "app.css", css.trimEnd() + "\n");
+const notice = "/*! Contains GOV.UK Frontend, (c) Crown Copyright, MIT licence: see shared/web/assets/NOTICE */";
+writeFileSync(target + "app.css", `${notice}\n${css.trimEnd()}\n`);
 
 await build({
   entryPoints: [here("app.js")],
@@ -25,6 +26,7 @@ await build({
   format: "esm",
   target: "es2020",
   legalComments: "none",
+  banner: { js: notice },
 });
 
 copyFileSync(here("icon.svg"), target + "icon.svg");

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask, request
 from werkzeug.test import Client, TestResponse
 
@@ -16,7 +17,7 @@ from deploy.front_door import FrontDoor
 from services.directory import commands, store
 from services.directory.app import create_app
 from services.directory.sessions import COOKIE, exchange
-from shared.access import Actor
+from shared.access import Actor, passwords
 from shared.foundation import Foundation, utc_now
 from shared.settings import load
 
@@ -43,6 +44,20 @@ class Staff:
     account_id: str
     email: str
     password: str = PASSWORD
+
+
+@pytest.fixture(autouse=True)
+def quick_hashing(request, monkeypatch) -> None:
+    """Passwords are hashed with little work, except where the work is what a test measures (`real_hashing`)."""
+    if "real_hashing" not in request.fixturenames:
+        quick = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+        monkeypatch.setattr(passwords, "_hasher", quick)
+        monkeypatch.setattr(passwords, "_NOBODYS", quick.hash("nobody"))
+
+
+@pytest.fixture
+def real_hashing() -> None:
+    """Asks for hashing as the product does it."""
 
 
 @pytest.fixture

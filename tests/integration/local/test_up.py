@@ -21,11 +21,14 @@ import pytest
 
 from deploy.local.ports import wait_until
 from deploy.local.state import ROOT, Running, State
+from deploy.local.supervision import Process, Supervision
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 RUJUKAN = str(ROOT / "rujukan")
 SECOND_START_SECONDS = 20
+SECOND_START_BESIDE_OTHER_WORK = 90
+"""Seconds, where other programs take the processors: only a hang would take longer."""
 
 
 class Terminal:
@@ -67,6 +70,12 @@ class Terminal:
     def family(self) -> list[psutil.Process]:
         """Everything that it started, directly or not."""
         return psutil.Process(self.process.pid).children(recursive=True)
+
+    def supervised(self, name: str) -> Process:
+        """One of its processes, as its supervisor sees it."""
+        running = State(self.state).running()
+        assert running is not None
+        return next(one for one in Supervision(Path(running.socket)).processes() if one.name == name)
 
     def stop(self, number: int = signal.SIGINT) -> None:
         if self.process.poll() is None:
@@ -145,15 +154,14 @@ def test_its_secrets_and_data_are_for_their_owner_only(terminal: Terminal):
 
 @pytest.mark.parametrize("name", ["web", "relay", "worker", "sender", "flows", "prefect", "kafka", "mongod"])
 def test_what_is_killed_comes_back_and_says_so(terminal: Terminal, name: str):
-    def process() -> dict:
-        return next(row for row in terminal.status()["processes"] if row["process"] == name)
-
-    wait_until(lambda: process()["state"] == "running", 60, name, pause=0.5)
-    before = process()["pid"]
+    wait_until(lambda: terminal.supervised(name).state == "RUNNING", 60, name)
+    before = terminal.supervised(name).pid
+    said = terminal.text.count(f"{name} died")
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: f"{name} died" in terminal.text, 30, f"a line about {name}")
-    wait_until(lambda: process()["state"] == "running" and process()["pid"] != before, 60, name, pause=0.5)
-    wait_until(lambda: _serves(terminal), 60, "the first page")
+    wait_until(lambda: terminal.text.count(f"{name} died") > said, 30, f"a line about {name}")
+    wait_until(lambda: terminal.supervised(name).state == "RUNNING", 60, name)
+    assert terminal.supervised(name).pid != before
+    wait_until(lambda: _serves(terminal), 60, "the first page", pause=0.2)
 
 
 def _serves(terminal: Terminal) -> bool:
@@ -164,7 +172,7 @@ def _serves(terminal: Terminal) -> bool:
 
 
 def test_a_stopped_part_is_named_by_status(terminal: Terminal):
-    pid = next(row["pid"] for row in terminal.status()["processes"] if row["process"] == "kafka")
+    pid = terminal.supervised("kafka").pid
     os.kill(pid, signal.SIGSTOP)
     try:
         found = terminal.command("status")
@@ -187,13 +195,15 @@ def test_asked_to_stop_it_leaves_nothing_running_and_keeps_the_data(tmp_path: Pa
     assert State(first.state).running() is None
     if number != signal.SIGINT:
         return
+    alone = os.getloadavg()[0] < (os.cpu_count() or 1)
     start = time.monotonic()
     second = Terminal(tmp_path, "--without-clock")
     try:
-        wait_until(lambda: second.text.count("Rujukan is running at") == 2, 60, "the second start")
+        wait_until(lambda: second.text.count("Rujukan is running at") == 2, 120, "the second start")
         seconds = time.monotonic() - start
         assert page(second.wait().url) == 200
-        assert seconds <= SECOND_START_SECONDS, f"the second start took {seconds:.0f} s\n{second.text}"
+        limit = SECOND_START_SECONDS if alone else SECOND_START_BESIDE_OTHER_WORK
+        assert seconds <= limit, f"the second start took {seconds:.0f} s\n{second.text}"
     finally:
         second.stop()
 

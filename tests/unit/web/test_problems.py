@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from tests.support.web import Browser
 
@@ -103,15 +105,29 @@ def test_a_database_out_of_reach_asks_for_patience(clerk: Browser, kind: str) ->
         assert "secret-host" not in answer.text
 
 
-def test_a_fault_of_ours_says_nothing_of_itself(clerk: Browser, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_ours_says_nothing_of_itself(clerk: Browser) -> None:
     for path in (REPORTS, "/id/reports/"):
-        answer = clerk.get(path + "wrong/bug")
+        with capture_logs() as heard:
+            answer = clerk.get(path + "wrong/bug")
         assert answer.status_code == 500
         assert "Budi" not in answer.text.replace("Sari Contoh", "")
         assert "ValueError" not in answer.text
-    heard = "".join(capsys.readouterr())
-    assert "ValueError" in heard
-    assert "Budi" not in heard, "the text of an exception was logged"
+        assert heard[0]["error_type"] == "builtins.ValueError"
+        assert heard[0]["endpoint"] in ("reports.wrong", "pages.wrong_page")
+        assert "Budi" not in str(heard), "the text of an exception was logged"
+
+
+def test_a_request_is_found_again_by_its_id(clerk: Browser) -> None:
+    answer = clerk.get("/id/reports/form", headers={"X-Request-Id": "from-the-front-door-1"})
+    assert answer.headers["X-Request-Id"] == "from-the-front-door-1"
+    forged = clerk.get("/id/nothing", headers={"X-Request-Id": 'a"} injected'})
+    assert "injected" not in forged.headers["X-Request-Id"]
+    assert forged.headers["X-Request-Id"] in forged.text
+    with capture_logs(processors=[merge_contextvars]) as heard:
+        clerk.get("/id/reports/form?name=Budi", headers={"X-Request-Id": "request-2"})
+    line = heard[-1]
+    assert (line["request_id"], line["service"], line["status"]) == ("request-2", "intake", 200)
+    assert "Budi" not in str(heard), "an address may hold what a person typed"
 
 
 def test_a_reused_key_and_our_own_problems(clerk: Browser) -> None:

@@ -1,0 +1,66 @@
+"""Every service keeps the promises of its own OpenAPI document, whatever it is sent (schemathesis)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.settings import SERVICES
+from tests.support.stack import Stack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
+
+ROLE = {
+    "directory": "administrator",
+    "intake": "intake_clerk",
+    "cases": "case_worker",
+    "notifications": "partner_agency",
+    "reporting": "supervisor",
+}
+SEED = 20261124
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
+    "negative_data_rejection,missing_required_header,ignored_auth"
+)
+#: Signing out would end the session with which the others are called.
+LEFT_OUT = ["--exclude-path", "/api/v1/sessions"]
+
+
+def fuzz(stack: Stack, service: str, examples: int, directory: Path, seed: int = SEED) -> None:
+    token = stack.client(ROLE[service]).token
+    command = [
+        sys.executable, "-m", "schemathesis.cli", "run", f"{stack.url}/{service}/openapi.json",
+        "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", str(examples),
+        "--seed", str(seed), "--header", f"Authorization: Bearer {token}", "--request-timeout", "30",
+        "--no-color", "--warnings", "off", *LEFT_OUT,
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, cwd=directory)
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_document_is_kept(stack: Stack, service: str, tmp_path: Path) -> None:
+    fuzz(stack, service, 8, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_document_is_kept_for_long(stack: Stack, service: str, tmp_path: Path) -> None:
+    fuzz(stack, service, 300, tmp_path)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_document_says_how_to_sign_in_and_what_a_problem_is(stack: Stack, service: str) -> None:
+    answer = stack.client(ROLE[service]).call("GET", f"/{service}/openapi.json")
+    document = json.loads(answer.data)
+    assert document["openapi"].startswith("3.")
+    assert document["components"]["securitySchemes"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method in ("get", "post", "patch", "put", "delete"):
+                codes = {str(code) for code in operation["responses"]}
+                assert codes & {"default", "422", "401", "400"}, f"{method} {path} says nothing of problems"

@@ -1,0 +1,129 @@
+"""Every page of every service in a real browser: accessible, by keyboard, on a telephone, in Indonesian, strict.
+
+The list of pages is compared with the routes: a page that nobody looks at fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.browser import (
+    Browser,
+    check_error_state,
+    check_keyboard,
+    check_page,
+    require_browser,
+    unmarked_texts,
+)
+from tests.support.reports import a_report
+from tests.support.stack import ACCOUNTS, Stack, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
+
+#: role -> what it can open. {report}, {case}, ... are filled in with what exists.
+PAGES = {
+    None: ["/sign-in"],
+    "intake_clerk": ["/", "/reports", "/reports/new", "/reports/{report}", "/dashboard", "/agencies", "/companies",
+                     "/people", "/accounts", "/intake/api-docs"],
+    "case_worker": ["/", "/cases", "/cases/{case}", "/reports/{report}"],
+    "supervisor": ["/", "/dashboard", "/cases?stage=", "/subscriptions", "/agencies/new", "/agencies/{agency}",
+                   "/agencies/{agency}/edit", "/companies/new", "/companies/{company}", "/reporting/api-docs"],
+    "partner_agency": ["/", "/subscriptions", "/subscriptions/new", "/dashboard", "/notifications/api-docs"],
+    "analyst": ["/", "/dashboard"],
+    "administrator": ["/", "/people", "/people/new", "/accounts", "/accounts/new", "/directory/api-docs",
+                      "/cases/api-docs"],
+}  # fmt: skip
+#: role -> forms that are sent empty, with the error state that comes.
+FORMS = {None: ["/sign-in"], "intake_clerk": ["/reports/new"], "partner_agency": ["/subscriptions/new"],
+         "administrator": ["/people/new"], "supervisor": ["/agencies/new", "/companies/new"],
+         "case_worker": ["/cases/{case}"]}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def things(stack: Stack) -> dict[str, str]:
+    """What the addresses of pages name."""
+    require_browser()
+    clerk, worker, supervisor = (stack.client(role) for role in ("intake_clerk", "case_worker", "supervisor"))
+    report = clerk.register(a_report()).json()
+    case = wait_for(
+        lambda: worker.call("GET", f"/api/v1/cases?report_id={report['report_id']}").json()["items"], "the case"
+    )[0]
+    first = {
+        kind: supervisor.call("GET", f"/api/v1/{kind}?page_size=1").json()["items"][0]["id"]
+        for kind in ("agencies", "companies")
+    }
+    return {
+        "report": report["number"],
+        "case": case["case_number"],
+        "agency": first["agencies"],
+        "company": first["companies"],
+    }
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as browser:
+        yield browser
+
+
+def sign_in(browser: Browser, stack: Stack, role: str | None, language: str = "id") -> None:
+    if role is not None:
+        browser.sign_in(stack.url, ACCOUNTS[role].email, ACCOUNTS[role].password, language)
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+@pytest.mark.parametrize("role", PAGES, ids=str)
+def test_pages(stack: Stack, browser: Browser, things: dict[str, str], role: str | None, language: str) -> None:
+    sign_in(browser, stack, role, language)
+    for path in PAGES[role]:
+        page = browser.open(f"{stack.url}/{language}{path.format(**things)}")
+        assert page.locator("h1").count() == 1, path
+        check_page(page, language)
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+@pytest.mark.parametrize("role", FORMS, ids=str)
+def test_forms(stack: Stack, browser: Browser, things: dict[str, str], role: str | None, language: str) -> None:
+    sign_in(browser, stack, role, language)
+    for path in FORMS[role]:
+        page = browser.open(f"{stack.url}/{language}{path.format(**things)}")
+        check_keyboard(page)
+        if path == "/reports/new":
+            for part in ("day", "month", "year"):
+                page.fill(f"#received_on-{part}", "")
+        check_error_state(page)
+        check_page(page, language)
+
+
+def test_error_pages(stack: Stack, browser: Browser) -> None:
+    sign_in(browser, stack, "analyst")
+    for path, title in (("/id/none", 404), ("/id/cases", 403), ("/en/reports", 403)):
+        answer = browser.page.goto(stack.url + path)
+        assert answer is not None and answer.status == title
+        check_page(browser.page, path[1:3])
+
+
+def test_no_text_of_a_page_is_left_out_of_the_catalogues(
+    stack: Stack, browser: Browser, things: dict[str, str]
+) -> None:
+    """The pseudo-language brackets every text that is marked for translation: what has none is not marked."""
+    for role in PAGES:
+        browser.context.clear_cookies()
+        sign_in(browser, stack, role)
+        for path in PAGES[role]:
+            if "api-docs" in path:
+                continue  # what an API calls its fields is not translated
+            page = browser.open(f"{stack.url}/xx{path.format(**things)}")
+            unmarked = unmarked_texts(page)
+            assert not unmarked, f"{path}: {unmarked[:5]}"
+
+
+def test_printing_shows_no_navigation_and_no_button(stack: Stack, browser: Browser, things: dict[str, str]) -> None:
+    sign_in(browser, stack, "supervisor")
+    page = browser.open(f"{stack.url}/id/dashboard")
+    page.emulate_media(media="print")
+    for selector in ("nav", "button", ".govuk-skip-link", "footer"):
+        for element in page.locator(selector).all():
+            assert not element.is_visible(), f"{selector} is printed"

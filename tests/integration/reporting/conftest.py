@@ -1,0 +1,226 @@
+"""A reporting service of its own for every test, on the real mongod, and a log from which its worker is fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from services.reporting import freshness, store
+from services.reporting.app import create_app
+from services.reporting.handlers import handlers
+from shared.access import Actor
+from shared.events import encode
+from shared.events.catalogue import produce
+from shared.foundation import Foundation
+from shared.ids import derived_number, new_id
+from shared.settings import load
+from shared.worker import parking, positions
+from shared.worker.processor import Processor, Record, read
+from tests.support.servers import Mongo
+from tests.support.web import Browser
+
+NOW = datetime(2026, 11, 24, 3, 10, tzinfo=UTC)
+REPORTS, CASES = "intake.reports", "cases.events"
+BARAT, TIMUR, UTARA, SELATAN = "33.75.01", "33.75.02", "33.75.03", "33.75.04"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event as it lies on a topic."""
+
+    topic: str
+    stream: str
+    version: int
+    type: str
+    data: dict[str, Any]
+    epoch: int = 1
+
+
+@dataclass
+class History:
+    """Builds the events of reports and cases, in the order in which they happen."""
+
+    demonstration: bool = False
+    entries: list[Entry] = field(default_factory=list)
+
+    def report(
+        self, received_on: str = "2026-11-03", kecamatan: str = BARAT, severity: str = "high", children: int = 1
+    ) -> list[str]:
+        """Registers a report and opens a case for each of its children; gives the ids of the cases."""
+        report_id = new_id("report")
+        child = {
+            "sex": "female",
+            "age_band": "age_13_14",
+            "school_attendance": "dropped_out",
+            "legal_class": "hazardous",
+            "statistical_class": "child_labour",
+            "severity": severity,
+        }
+        about = {
+            "received_on": date.fromisoformat(received_on),
+            "kecamatan": kecamatan,
+            "kelurahan": f"{kecamatan}.1002",
+            "work_type": "batik",
+            "severity": severity,
+            "demonstration": self.demonstration,
+        }
+        number = derived_number("L", report_id)
+        named = [{"child_id": new_id("child"), "person_id": None, **child} for _ in range(children)]
+        self._add(
+            REPORTS,
+            report_id,
+            1,
+            "report.registered",
+            {
+                **about,
+                "report_id": report_id,
+                "report_number": number,
+                "channel": "walk_in",
+                "hazards": ["A3"],
+                "anonymous_reporter": False,
+                "children": named,
+            },
+        )
+        cases = []
+        for one in named:
+            case_id = new_id("case")
+            facts = {name: one[name] for name in ("child_id", "person_id", "sex", "age_band")}
+            self._add(
+                CASES,
+                case_id,
+                1,
+                "case.opened",
+                {
+                    **about,
+                    **facts,
+                    "case_id": case_id,
+                    "case_number": derived_number("K", case_id),
+                    "report_id": report_id,
+                    "legal_class": one["legal_class"],
+                    "statistical_class": one["statistical_class"],
+                    "screening_due_at": NOW + timedelta(days=1),
+                    "late": False,
+                },
+            )
+            cases.append(case_id)
+        return cases
+
+    def screen(self, case_id: str, on_time: bool = True) -> None:
+        """A case worker screens the case."""
+        self._later(case_id, "case.screened", {"risk": "high", "on_time": on_time})
+
+    def overdue(self, case_id: str) -> None:
+        """The deadline for screening passes."""
+        self._later(case_id, "case.screening_overdue", {"due_at": NOW})
+
+    def _later(self, case_id: str, type_: str, more: dict[str, Any]) -> None:
+        versions = [entry for entry in self.entries if entry.stream == case_id]
+        opened = versions[0].data
+        same = {name: opened[name] for name in ("case_id", "case_number", "kecamatan", "severity")}
+        self._add(CASES, case_id, len(versions) + 1, type_, {**same, **more})
+
+    def _add(self, topic: str, stream: str, version: int, type_: str, data: dict[str, Any]) -> None:
+        self.entries.append(Entry(topic, stream, version, type_, data))
+
+
+class Feed:
+    """Takes the place of Kafka and of the loop that polls it: keeps a log per topic and hands records to the worker."""
+
+    def __init__(self, foundation: Foundation) -> None:
+        self.foundation = foundation
+        self.handlers = handlers(foundation)
+        self.logs: dict[str, list[Record]] = {REPORTS: [], CASES: []}
+
+    def publish(self, entries: Sequence[Entry]) -> None:
+        """Puts events at the end of their topics."""
+        for number, entry in enumerate(entries):
+            log = self.logs[entry.topic]
+            message = encode(
+                "test",
+                {
+                    "_id": f"{entry.stream}-{entry.version}-{entry.epoch}-{len(log)}",
+                    "type": entry.type,
+                    "stream": entry.stream,
+                    "version": entry.version,
+                    "epoch": entry.epoch,
+                    "schema_version": 1,
+                    "occurred_at": NOW,
+                    "recorded_at": NOW + timedelta(seconds=number),
+                    "actor": "test",
+                    "correlation_id": "test",
+                    "data": produce(entry.type, entry.data),
+                },
+            )
+            record = Record(self.foundation.settings.prefix + entry.topic, 0, len(log), message)
+            log.append(read(record, self.handlers))
+
+    def work(self, order: Sequence[str] = (REPORTS, CASES), batch: int = 500) -> None:
+        """Handles what lies beyond the positions, topic by topic in this order, by a worker that starts anew."""
+        processor = Processor(self.foundation, self.handlers)
+        for topic in order:
+            name = f"{self.foundation.settings.prefix}{topic}:0"
+            processor.topic_ids[name[:-2]] = topic
+            position = positions.load(self.foundation.database, name, topic)
+            processor.positions[name] = position
+            records = self.logs[topic][position.offset if position else 0 :]
+            for start in range(0, len(records), batch):
+                processor.process(records[start : start + batch])
+
+    def tell(self, entries: Sequence[Entry], **how: Any) -> None:
+        """Publishes and handles."""
+        self.publish(entries)
+        self.work(**how)
+
+    def ends(self) -> dict[str, int]:
+        """What Kafka would say about the ends of the topics."""
+        return {f"{self.foundation.settings.prefix}{topic}:0": len(log) for topic, log in self.logs.items()}
+
+
+@pytest.fixture
+def make_reporting(mongo: Mongo, prefix: str) -> Callable[..., Foundation]:
+    """Makes a reporting foundation with its indexes; more environment variables may be given."""
+
+    def make(more_prefix: str = "", **more: str) -> Foundation:
+        settings = load("reporting", mongo.settings_environ("reporting", prefix + more_prefix, **more))
+        foundation = Foundation.start(settings, lambda: NOW)
+        foundation.journal.ensure_indexes()
+        parking.ensure_indexes(foundation.database)
+        store.ensure_indexes(foundation.database)
+        return foundation
+
+    return make
+
+
+@pytest.fixture
+def foundation(make_reporting: Callable[..., Foundation]) -> Foundation:
+    """A live city's reporting."""
+    return make_reporting()
+
+
+@pytest.fixture
+def feed(foundation: Foundation) -> Feed:
+    return Feed(foundation)
+
+
+@pytest.fixture
+def app(foundation: Foundation, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> Flask:
+    """The web application; the ends of the topics are those of the feed."""
+    monkeypatch.setattr(freshness, "_ask", lambda settings: feed.ends())
+    monkeypatch.setattr(freshness, "GOOD_FOR", 0.0)
+    return create_app(foundation)
+
+
+@pytest.fixture
+def as_role(app: Flask) -> Callable[[str], Browser]:
+    """Somebody of this role at a browser, or with a program."""
+
+    def browser(role: str) -> Browser:
+        agency = "agency-" + "0" * 32 if role == "partner_agency" else None
+        return Browser(app, Actor("account-" + "0" * 32, role, agency, session="session-" + "0" * 32))
+
+    return browser
