@@ -24,8 +24,9 @@ if leash.PARENT in os.environ:
 async def watch() -> dict[str, Any]:
     """Looks at every service and logs what an operator should know: parked events, and entries that wait too long."""
     from shared.operations import service_status
-    from shared.telemetry.logs import get_logger
+    from shared.telemetry.logs import configure_logging, get_logger
 
+    configure_logging("all", "flows")
     log = get_logger("deploy.flows")
     found: dict[str, Any] = {}
     for service in SERVICES:

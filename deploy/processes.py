@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -123,8 +124,9 @@ def run_sender() -> None:
 
 
 def run_flows() -> None:
-    """Serves what the clock starts, until SIGTERM."""
+    """Serves what the clock starts, until SIGTERM. Waits for Prefect's server, which needs a dozen seconds to be ready."""
     _configure(["all"], "flows")
+    _wait_for_prefect()
     from deploy import flows
 
     flows.serve()
@@ -168,6 +170,23 @@ def run_until_stopped(parts: Mapping[str, Callable[[threading.Event], None]], wi
     sys.stdout.flush()
     # Not sys.exit: a client thread that hangs on a frozen broker would keep the process.
     os._exit(1 if ended or late else 0)
+
+
+def _wait_for_prefect(seconds: float = 120.0) -> None:
+    """Returns when the server at PREFECT_API_URL answers; exits with 1 when it does not within `seconds`."""
+    address = os.environ.get("PREFECT_API_URL")
+    if not address:
+        raise settings.SettingsError("PREFECT_API_URL is not set: the address of Prefect's API, ending in /api")
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=5) as answer:  # noqa: S310 - from our settings
+                if answer.status == 200:
+                    return
+        except OSError:
+            if time.monotonic() > end:
+                sys.exit(f"Prefect does not answer at {address}")
+        time.sleep(0.5)
 
 
 def _bind(function: Callable[..., None], *arguments: Any) -> Callable[[threading.Event], None]:

@@ -9,8 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from services.cases import api, commands, model, schemas, store
-from services.cases.forms import ScreeningForm, page_language
-from shared import domain
+from services.cases.forms import ScreeningForm
 from shared.access import current_actor, may, requires
 from shared.domain.working_time import start_of_day, wib_date
 from shared.journal import VersionConflict
@@ -32,10 +31,7 @@ EVENTS = {
 @blueprint.app_context_processor
 def words() -> dict[str, Any]:
     """What the templates need to show codes."""
-    language = page_language()
     return {
-        "label": lambda kind, code: domain.label(kind, code, language),
-        "field_name": lambda owner, field: domain.identifying_fields(owner)[field].names[language],
         "stage_name": lambda stage: _(STAGES[stage]),
         "event_name": lambda name: _(EVENTS[name]),
         "tones": TONES,
@@ -59,7 +55,6 @@ def index() -> ResponseReturnValue:
         page=Page(cases, number, total),
         question=question,
         stages=STAGES,
-        codes=domain.codes,
         now=current_foundation().clock(),
     )
 

@@ -17,8 +17,6 @@ from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
 
 from services.intake.schemas import HOURS, LISTS, MAXIMUM_CHILDREN, NewReport
-from shared import domain
-from shared.web import language_of_request
 from shared.web.forms import (
     CheckboxesField,
     CheckboxField,
@@ -30,6 +28,7 @@ from shared.web.forms import (
     Subform,
     TextField,
 )
+from shared.web.labels import label, labels
 from shared.web.language import N_
 from shared.web.problem import flatten
 from shared.web.validation_messages import translate
@@ -61,15 +60,9 @@ def coded(kind: str, blank: bool = False) -> Callable[[], Iterator[tuple[str, st
     def choices() -> Iterator[tuple[str, str]]:
         if blank:
             yield "", _("Choose one")
-        for code in domain.codes(kind):
-            yield code, domain.label(kind, code, page_language())
+        yield from labels(kind)
 
     return choices
-
-
-def page_language() -> str:
-    """The language for labels of codes: `id` or `en`."""
-    return "id" if language_of_request() == "id" else "en"
 
 
 class Coded(SelectField):
@@ -126,7 +119,7 @@ class _LabelOf:
         self._kind, self._code = kind, code
 
     def __str__(self) -> str:
-        return domain.label(self._kind, self._code, page_language())
+        return label(self._kind, self._code)
 
 
 class ChildForm(Subform):

@@ -9,8 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from services.intake import api, registration, store
-from services.intake.forms import new_form, page_language
-from shared import domain
+from services.intake.forms import new_form
 from shared.access import current_actor, may, requires
 from shared.domain.working_time import wib_date
 from shared.ids import read_number
@@ -26,13 +25,7 @@ TONES = {"emergency": "danger", "high": "danger", "medium": "warning", "low": "n
 @blueprint.app_context_processor
 def words() -> dict[str, Any]:
     """What the templates need to show codes."""
-    language = page_language()
-    return {
-        "label": lambda kind, code: domain.label(kind, code, language),
-        "field_name": lambda owner, field: domain.identifying_fields(owner)[field].names[language],
-        "fact_name": lambda fact: domain.label("work_fact", fact, language),
-        "tones": TONES,
-    }
+    return {"tones": TONES}
 
 
 @blueprint.get("")

@@ -118,10 +118,10 @@ def _message(entry: EventType) -> dict[str, Any]:
 
 def documents() -> dict[str, str]:
     """File name -> text of everything that belongs into docs/events/."""
-    files = {
-        f"{entry.name}.v{entry.version}.schema.json": json.dumps(json_schema(entry), indent=2, ensure_ascii=False) + "\n"
-        for entry in CATALOGUE.values()
-    }
+    files = {}
+    for entry in CATALOGUE.values():
+        text = json.dumps(json_schema(entry), indent=2, ensure_ascii=False)
+        files[f"{entry.name}.v{entry.version}.schema.json"] = text + "\n"
     files["asyncapi.yaml"] = yaml.safe_dump(asyncapi(), sort_keys=False, allow_unicode=True, width=120)
     return files
 

@@ -120,6 +120,12 @@ def decode(message: Message) -> Event:
     if header.type not in catalogue.CATALOGUE:
         raise DecodeError("type is not in the catalogue")
     headers = _text_headers(message.headers)
+    # The SDK gives a missing id or time a fresh one, and takes other versions: both would hide a broken producer.
+    if headers.get("ce_specversion") != "1.0":
+        raise DecodeError("header ce_specversion is not 1.0")
+    for required in ("ce_id", "ce_source", "ce_time"):
+        if not headers.get(required):
+            raise DecodeError(f"header {required} is missing")
     if headers.get("content-type") != CONTENT_TYPE:
         raise DecodeError(f"content-type is not {CONTENT_TYPE}")
     if message.key is not None and message.key != header.stream.encode():

@@ -19,7 +19,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
 
 from shared.access import web as access
 from shared.access.tokens import load_public_key
-from shared.web import errors, formats, health, language, navigation, observation, openapi, requests, security
+from shared.web import errors, formats, health, labels, language, navigation, observation, openapi, requests, security
 from shared.web.pages import page_number_url
 from shared.web.routes import API_PREFIX, PSEUDO_LANGUAGE
 from shared.web.validation_messages import translate
@@ -120,6 +120,9 @@ def _install_templates(app: Flask, service: str) -> None:
         other_languages=language.other_languages,
         navigation=navigation.navigation,
         sign_out_token=security.sign_out_token,
+        label=labels.label,
+        labels=labels.labels,
+        field_name=labels.field_name,
         demonstration=app.extensions["rujukan"].settings.demonstration,
     )
 

@@ -8,6 +8,7 @@ finishes the batch and leaves the group within seconds, also when the broker is 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Mapping
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
@@ -32,6 +33,7 @@ BATCH = 500
 SESSION_TIMEOUT_MS = 6_000
 CLOSE_MS = 3_000
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
+IDLE_CHECK_SECONDS = 3.0
 
 log = get_logger(__name__)
 
@@ -57,6 +59,7 @@ class Worker:
         self._processor = Processor(foundation, handlers)
         self._service = foundation.settings.service
         self._assigned = threading.Event()
+        self._checked = time.monotonic()
 
     def run(self, stop: threading.Event) -> None:
         """Polls and processes until `stop` is set."""
@@ -111,6 +114,8 @@ class Worker:
                 self._processor.process(records)
                 failpoints.reach("worker.committed")
                 self._tell_kafka(consumer)
+            elif time.monotonic() - self._checked > IDLE_CHECK_SECONDS:
+                self._check_positions()
         except PositionLost:
             log.warning("position_lost")
             self._assigned.set()
@@ -139,6 +144,14 @@ class Worker:
             self._processor.positions[name] = position
             consumer.seek(partition, position.offset if position else 0)
         log.info("partitions_taken_up", partitions=len(assignment))
+
+    def _check_positions(self) -> None:
+        """Raises PositionLost if the positions are no longer ours: a rebuild took them while no event came."""
+        self._checked = time.monotonic()
+        for name, position in self._processor.positions.items():
+            topic_id = self._processor.topic_ids[name.rpartition(":")[0]]
+            if positions.load(self._foundation.database, name, topic_id) != position:
+                raise PositionLost(name)
 
     def _wait_out(self, consumer: KafkaConsumer, stop: threading.Event) -> None:
         """Keeps polling, paused, until the database answers: bounded backoff, membership kept."""

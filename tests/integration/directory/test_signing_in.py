@@ -26,23 +26,23 @@ def test_a_stranger_is_led_to_sign_in_and_back(visit, clerk):
     assert visitor.get("/en/agencies").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "//evil.test/",
-        "https://evil.test/",
-        "/\\evil.test",
-        "/id//evil.test",
-        "/id/..//evil.test",
-        "javascript:alert(1)",
-        "/id/\r\nX: 1",
-        "evil",
-        "/api/v1/agencies",
-    ],
-)
-def test_signing_in_leads_nowhere_else(visit, clerk, target):
-    entered = visit().send("/id/sign-in?next=" + target, "/id/sign-in", email=clerk.email, password=clerk.password)
-    assert (entered.status_code, entered.headers["Location"]) == (303, "/id/")
+ELSEWHERE = [
+    "//evil.test/",
+    "https://evil.test/",
+    "/\\evil.test",
+    "/id//evil.test",
+    "/id/..//evil.test",
+    "javascript:alert(1)",
+    "/id/%0d%0aX: 1",
+    "evil",
+    "/api/v1/agencies",
+]
+
+
+def test_signing_in_leads_nowhere_else(visit, clerk):
+    for target in ELSEWHERE:
+        entered = visit().send("/id/sign-in?next=" + target, "/id/sign-in", email=clerk.email, password=clerk.password)
+        assert (entered.status_code, entered.headers["Location"]) == (303, "/id/"), target
 
 
 def test_the_cookie_is_for_this_host_over_tls_and_not_for_scripts(visit, clerk):

@@ -104,3 +104,4 @@ def test_a_frozen_broker_delays_the_page_by_seconds_and_then_not_at_all(
         assert first < 5 and time.monotonic() - started - first < 0.5
     finally:
         kafka.resume()
+        wait_for(lambda: freshness._ask(reporting.settings) is not None, "the broker answers again")

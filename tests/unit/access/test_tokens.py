@@ -17,6 +17,7 @@ from shared.access.tokens import TokenError, create_key_files, issue, load_priva
 
 CLERK = Actor("account-1", "intake_clerk", agency_id="agency-1", session="session-1", name="Petugas (contoh)")
 #: When this file was read: what lies far before or after it does so for every test.
+#: When this file was read: what lies far before or after it does so for every test.
 NOW = int(time.time())
 
 

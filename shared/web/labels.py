@@ -1,0 +1,38 @@
+"""Codes and fields by their names in the language of the page. The names themselves are data in shared.domain.
+
+In the pseudo-language they are bracketed as translated texts are, for they have been through a translation too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared import domain
+from shared.web.language import language_of_request
+from shared.web.routes import PSEUDO_LANGUAGE
+
+
+def label(kind: str, code: str) -> str:
+    """What a code of a list is called, `label("work_type", "batik")`. A code that is not known stays as it is."""
+    known = domain.codes(kind).get(code)
+    return in_language(known.names["id"], known.names["en"]) if known else code
+
+
+def labels(kind: str) -> Iterator[tuple[str, str]]:
+    """All codes of a list with their names, as choices of a form."""
+    for code in domain.codes(kind):
+        yield code, label(kind, code)
+
+
+def field_name(owner: str, field: str) -> str:
+    """What an identifying field of a `person` or a `report` is called."""
+    names = domain.identifying_fields(owner)[field].names
+    return in_language(names["id"], names["en"])
+
+
+def in_language(indonesian: str, english: str) -> str:
+    """Of two texts the one for this page."""
+    language = language_of_request()
+    if language == PSEUDO_LANGUAGE:
+        return f"⟦{english}⟧"
+    return indonesian if language == "id" else english

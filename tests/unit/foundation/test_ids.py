@@ -1,0 +1,45 @@
+"""Numbers that can be read aloud over a bad line, and ids that a repetition finds again."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.ids import ALPHABET, derived_id, derived_number, new_id, new_number, read_number
+
+numbers = st.builds(lambda _: new_number("L"), st.integers())
+
+
+@given(numbers)
+def test_a_number_is_read_however_it_is_typed(number: str) -> None:
+    assert read_number("L", number) == number
+    assert read_number("L", number.lower()) == number
+    assert read_number("L", number.replace("-", " ")) == number
+    assert read_number("L", number.removeprefix("L-")) == number
+    assert read_number("L", number.replace("0", "O").replace("1", "I")) == number
+
+
+@given(numbers, st.integers(2, 12), st.sampled_from(ALPHABET))
+def test_one_wrong_character_is_noticed(number: str, place: int, character: str) -> None:
+    if number[place] == "-" or number[place] == character:
+        return
+    assert read_number("L", number[:place] + character + number[place + 1 :]) is None
+
+
+@given(st.text(max_size=30))
+def test_whatever_is_typed_is_a_number_or_is_not(text: str) -> None:
+    found = read_number("L", text)
+    assert found is None or re.fullmatch(r"L-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]", found)
+
+
+def test_derived_ids_and_numbers_are_the_same_every_time_and_different_for_others() -> None:
+    assert derived_id("case", "report-1", "child-1") == derived_id("case", "report-1", "child-1")
+    assert derived_id("case", "report-1", "child-1") != derived_id("case", "report-1", "child-2")
+    assert derived_number("K", "case-1") == derived_number("K", "case-1") != derived_number("K", "case-2")
+    assert read_number("K", derived_number("K", "case-1")) is not None
+
+
+def test_ids_say_what_they_are_of() -> None:
+    assert re.fullmatch(r"report-[0-9a-f]{32}", new_id("report"))
