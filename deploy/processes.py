@@ -124,7 +124,7 @@ def run_sender() -> None:
 
 
 def run_flows() -> None:
-    """Serves what the clock starts, until SIGTERM. Waits for Prefect's server, which needs a dozen seconds to be ready."""
+    """Serves what the clock starts, until SIGTERM. First waits for Prefect's server, which needs a dozen seconds."""
     _configure(["all"], "flows")
     _wait_for_prefect()
     from deploy import flows

@@ -27,6 +27,7 @@ app.command()(city.init)
 app.command("status")(status.status)
 app.command()(operations.replay)
 app.command()(operations.republish)
+app.command()(operations.sweep)
 app.add_typer(operations.events, name="events")
 app.add_typer(operations.parked, name="parked")
 

@@ -210,6 +210,21 @@ def replay(
             say("Restart its worker: one that runs notices at the next event only.")
 
 
+def sweep(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
+    """Escalate every deadline of cases that has passed, as the clock does each minute. Repeating it changes nothing.
+
+    Example: rujukan sweep
+    """
+    from deploy import processes
+
+    with _database_errors():
+        escalated = processes.module("cases", "commands").sweep(foundation("cases", state))
+    if as_json:
+        show_json({"escalated": escalated})
+    else:
+        say(f"{escalated} deadlines escalated.")
+
+
 def _restart_worker(state: Path) -> bool:
     """Restarts the worker of the instance on this machine; False where another supervisor keeps it."""
     if "RUJUKAN_ENVIRONMENT" in os.environ:

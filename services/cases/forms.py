@@ -18,7 +18,5 @@ class ScreeningForm(Form):
     """The judgement of the risk, for the version of the case that the page shows."""
 
     version = wtforms.HiddenField()
-    risk = RadioField(
-        _l("How high is the risk for the child?"), choices=lambda: labels("risk"), validators=[InputRequired()]
-    )
+    risk = RadioField(_l("How high is the risk for the child?"), choices=RISKS, validators=[InputRequired()])
     screened_on = DateField(_l("When was the case screened?"), validators=[InputRequired()])

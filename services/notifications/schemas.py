@@ -18,9 +18,15 @@ from shared.web.language import N_
 
 MOST_PER_PAGE = 100
 
-ID_OF_SUBSCRIPTION = r"subscription-[0-9a-f]{32}\Z"
-_agency = validate.Regexp(r"agency-[0-9a-f]{32}\Z", error=N_("Not a valid id."))
-_subscription = validate.Regexp(ID_OF_SUBSCRIPTION, error=N_("Not a valid id."))
+
+def _id_of(kind: str) -> list[validate.Validator]:
+    """The form of an id, anchored as OpenAPI's patterns are; the length keeps out a line break at the end."""
+    message = N_("Not a valid id.")
+    length = len(kind) + 33
+    return [
+        validate.Regexp(rf"^{kind}-[0-9a-f]{{32}}$", error=message),
+        validate.Length(equal=length, error=message),
+    ]
 
 
 def _each_once(values: list[str]) -> None:
@@ -69,7 +75,7 @@ def _url(**options: Any) -> fields.String:
 class NewSubscription(Strict):
     """Where to send what. `agency_id` is only for those who look after other agencies; else it is one's own."""
 
-    agency_id = fields.String(validate=_agency)
+    agency_id = fields.String(validate=_id_of("agency"))
     url = _url(required=True)
     event_types = _event_types(load_default=list)
     kecamatans = _kecamatans(load_default=list)
@@ -166,13 +172,13 @@ class Paging(Strict):
 class SubscriptionPaging(Paging):
     """Paging through subscriptions, of one agency if given."""
 
-    agency_id = fields.String(validate=_agency)
+    agency_id = fields.String(validate=_id_of("agency"))
 
 
 class DeliveryPaging(Paging):
     """Paging through deliveries, of one subscription and in one state if given."""
 
-    subscription_id = fields.String(validate=_subscription)
+    subscription_id = fields.String(validate=_id_of("subscription"))
     state = fields.String(validate=validate.OneOf(DELIVERY_STATES))
 
 

@@ -12,21 +12,19 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from services.reporting.model.suppression import SMALL
+from services.reporting.model.suppression import SMALL, WITHHELD
 from services.reporting.model.tables import Cell, Row, Table
 
 #: As in the pages' style sheet; contrast of the bars to white is 8.6 to 1.
 BAR, TEXT, LINE = "#12545b", "#0b0c0c", "#cfd8d7"
-WIDTH, ROW_HEIGHT = 620, 70
+WIDTH, ROW_HEIGHT = 760, 80
 #: What stands in a chart and a table where a number is hidden.
-SIGNS = {SMALL: "<5", "withheld": "*"}
+SIGNS = {SMALL: "<5", WITHHELD: "*"}
 
 _lock = threading.Lock()
 
 
-def describe(
-    table: Table, place_name: Callable[[str], str], month_name: Callable[[str], str], value_title: str
-) -> dict[str, Any]:
+def describe(table: Table, place_name: Callable[[str], str], month_name: Callable[[str], str]) -> dict[str, Any]:
     """The Vega-Lite description: a small chart of bars per kecamatan, one above the other, on the same scale.
 
     A hidden number has no bar but its sign. A city without any number gives empty axes.
@@ -58,8 +56,8 @@ def describe(
                 "field": "place",
                 "type": "nominal",
                 "sort": [place_name(row.kecamatan) for row in table.rows],
-                "title": value_title,
-                "header": {"labelAngle": 0, "labelAlign": "left", "labelFontSize": 12, "titleFontSize": 12},
+                "title": None,
+                "header": {"labelAngle": 0, "labelAlign": "left", "labelFontSize": 12},
             }
         },
         "spec": {
@@ -78,7 +76,7 @@ def describe(
             "background": "white",
             "view": {"stroke": None},
             "axis": {"labelColor": TEXT, "labelFontSize": 11, "domainColor": LINE},
-            "header": {"labelColor": TEXT, "titleColor": TEXT},
+            "header": {"labelColor": TEXT},
         },
     }
 

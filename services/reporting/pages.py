@@ -1,9 +1,10 @@
-"""The dashboard: key figures, then reports and open cases by kecamatan and month as a chart and as the same numbers in a
-table. It counts nothing itself: see tabulation.py.
+"""The dashboard: key figures, then reports and open cases by kecamatan and month, as a chart and as the same numbers
+in a table. It counts nothing itself: see tabulation.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -13,11 +14,12 @@ from flask.typing import ResponseReturnValue
 from flask_babel import format_percent, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from services.reporting import api, charts, schemas
 from services.reporting.model import months
 from services.reporting.model.indicators import Indicator, indicators
+from services.reporting.model.suppression import WITHHELD
 from services.reporting.model.tables import Cell, Table
 from services.reporting.tabulation import Result, Tabulation, default_period, indicator, place_name
 from shared import domain
@@ -25,6 +27,7 @@ from shared.access import current_actor, requires
 from shared.web import Problem, current_foundation, language_of_request
 from shared.web.formats import format_number
 from shared.web.forms import Form, TextField
+from shared.web.routes import PSEUDO_LANGUAGE
 from shared.web.validation_messages import translate
 
 blueprint = Blueprint("dashboard", __name__, url_prefix="/dashboard")
@@ -74,7 +77,7 @@ def dashboard() -> ResponseReturnValue:
     results = [tabulation.table(indicators()[name], period) for name in TABLES]
     page = render_template(
         "reporting/dashboard.html",
-        city=domain.city(),
+        city=Markup('<span translate="no">{}</span>').format(domain.city().name),
         form=form,
         period=period,
         figures=[_figure(tabulation, indicators()[name], period) for name in KEY_FIGURES],
@@ -97,13 +100,18 @@ def chart(identifier: str) -> ResponseReturnValue:
     question = {name: request.args[key] for name, key in (("first", "from"), ("last", "to")) if key in request.args}
     period = api.period_of(question, default_period(foundation))
     table = Tabulation(foundation, current_actor()).table(wanted, period).table
-    description = charts.describe(table, place_name, _month_name, named(wanted.names))
+    description = charts.describe(table, place_name, _month_name)
     return Response(charts.svg(description), mimetype="image/svg+xml")
 
 
-def named(names: Any) -> str:
-    """The name in the language of the page."""
-    return str(names.get(language_of_request()) or names["en"])
+def named(names: Mapping[str, str]) -> str:
+    """The name in the language of the page, English in the pseudo-language."""
+    return names.get(language_of_request()) or names["en"]
+
+
+def marked(text: str) -> str:
+    """A name that stands alone, marked in the pseudo-language as what comes from a catalogue is."""
+    return f"⟦{text}⟧" if language_of_request() == PSEUDO_LANGUAGE else text
 
 
 def _figure(tabulation: Tabulation, wanted: Indicator, period: tuple[str, str]) -> dict[str, Any]:
@@ -116,26 +124,26 @@ def _figure(tabulation: Tabulation, wanted: Indicator, period: tuple[str, str]) 
             denominator=format_number(cell.denominator),
         )
     return {
-        "name": named(wanted.names),
+        "name": marked(named(wanted.names)),
         "value": _shown(cell, wanted),
         "parts": parts,
         "when": _("now") if wanted.time == "now" else _("in the period"),
-        "description": named(wanted.description),
     }
 
 
 def _section(result: Result, period: tuple[str, str]) -> dict[str, Any]:
     table = result.table
     wanted = table.indicator
-    asked = {"from": period[0], "to": period[1]}
+    asked: dict[str, Any] = {"from": period[0], "to": period[1]}
     return {
         "id": wanted.id,
         "name": named(wanted.names),
-        "description": named(wanted.description),
+        "heading": marked(named(wanted.names)),
+        "description": marked(named(wanted.description)),
         "picture": url_for("dashboard.chart", identifier=wanted.id, **asked),
         "json": url_for("indicators-api.IndicatorTable", identifier=wanted.id, **asked),
         "alternative": _alternative(table),
-        "months": [_month_name(month) for month in table.months],
+        "months": [(month, _month_name(month)) for month in table.months],
         "rows": [
             (place_name(row.kecamatan), [_shown(cell, wanted) for cell in (*row.cells, row.total)])
             for row in table.rows
@@ -168,12 +176,9 @@ def _alternative(table: Table) -> str:
 def _shown(cell: Cell, wanted: Indicator) -> str:
     """A figure as people read it: a number, a percentage, the sign of a hidden number, or a dash for none."""
     if cell.mark:
-        sign = escape(charts.SIGNS[cell.mark])
-        if sign == "*":
-            return Markup('<span aria-hidden="true">*</span><span class="govuk-visually-hidden">{}</span>').format(
-                _("withheld")
-            )
-        return sign
+        if cell.mark == WITHHELD:
+            return Markup('<span role="img" aria-label="{}">{}</span>').format(_("withheld"), charts.SIGNS[WITHHELD])
+        return charts.SIGNS[cell.mark]
     if cell.value is None:
         return "–"
     if wanted.unit == "percent":

@@ -67,7 +67,7 @@ def counts(database: Database[Document], demonstration: bool, period: tuple[str,
 def span(database: Database[Document], demonstration: bool) -> tuple[str, str, datetime] | None:
     """The first and the last month with any count, and when the last event that was counted was recorded."""
     whole = {"first": {"$min": "$month"}, "last": {"$max": "$month"}, "recorded_at": {"$max": "$recorded_at"}}
-    pipeline = [{"$match": {"demonstration": demonstration}}, {"$group": {"_id": None, **whole}}]
+    pipeline: list[Document] = [{"$match": {"demonstration": demonstration}}, {"$group": {"_id": None, **whole}}]
     with reachable():
         found = next(iter(database[CUBES].aggregate(pipeline)), None)
     return (found["first"], found["last"], found["recorded_at"]) if found else None

@@ -76,7 +76,7 @@ def test_what_a_container_reads_as_a_secret_is_handed_to_it_and_made(name: str, 
     assert set(named) <= set(service.get("secrets", [])), "a file is read that the container does not have"
     made = {path.relative_to(tmp_path).as_posix() for path in _made_secrets(tmp_path)}
     for secret in service.get("secrets", []):
-        file = COMPOSE["secrets"][secret]["file"].removeprefix("./deploy/docker/secrets/")
+        file = COMPOSE["secrets"][secret]["file"].removeprefix("./.local/containers/")
         assert file in made, f"python -m deploy.docker.secrets makes no {file}"
 
 
@@ -90,7 +90,7 @@ def test_the_settings_of_a_container_are_complete_outside_local_mode(name: str, 
     for key, value in environ.items():
         if value.startswith("/run/secrets/"):
             file = COMPOSE["secrets"][value.removeprefix("/run/secrets/")]["file"]
-            environ[key] = str(tmp_path / file.removeprefix("./deploy/docker/secrets/"))
+            environ[key] = str(tmp_path / file.removeprefix("./.local/containers/"))
     for service in _services_of(name):
         loaded = settings.load(service, environ)
         assert loaded.mongodb_password and len(loaded.secret_key) >= 32

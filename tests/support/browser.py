@@ -136,7 +136,7 @@ def check_error_state(page: Page, submit: str = "main form button[type=submit]")
     page.locator(submit).last.click()
     summary = page.locator(".govuk-error-summary")
     summary.wait_for()
-    page.wait_for_function("document.activeElement.classList.contains('govuk-error-summary')")
+    _until(page, "document.activeElement.classList.contains('govuk-error-summary')")
     links = summary.locator("a")
     assert links.count() > 0, f"{page.url}: the error summary has no links"
     for index in range(links.count()):
@@ -218,7 +218,16 @@ def _settle(page: Page) -> None:
     """Waits until the page's own script has run, where scripts run at all."""
     browser: Browser = page.rujukan  # type: ignore[attr-defined]
     if browser.javascript and page.locator("script[type=module]").count():
-        page.wait_for_function("document.body.classList.contains('js-enabled')")
+        _until(page, "document.body.classList.contains('js-enabled')")
+
+
+def _until(page: Page, condition: str) -> None:
+    """Waits until a JavaScript expression is true. (`wait_for_function` repeats it by eval, which our CSP forbids.)"""
+    for _attempt in range(150):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{page.url}: never true: {condition}")
 
 
 def _axe(page: Page) -> list[str]:

@@ -54,19 +54,18 @@ def show_person(person_id: str) -> ResponseReturnValue:
     account = store.account_of_person(database, person_id)
     permit("person.read", {"owner": account["_id"] if account else None})
     entry = found("person", person_id)
-    may_manage = may(current_actor(), "account.manage")
     if account is None:
-        value: Any = gettext("None")
-        if may_manage:
-            value = link(gettext("Open an account"), f"/people/{person_id}/account")
+        role, step = (
+            gettext("None"),
+            button(f"/people/{person_id}/account", gettext("Open an account"), "account.manage"),
+        )
     else:
-        value = role_name(account["role"])
-        if may_manage:
-            value = link(value, f"/accounts/{account['_id']}")
+        role = role_name(account["role"])
+        step = button(f"/accounts/{account['_id']}", gettext("See the account"), "account.manage")
     rows = [
         {"key": gettext("E-mail address"), "value": entry["email"]},
         {"key": gettext("Agency"), "value": _agency(entry["agency_id"])},
-        {"key": gettext("Account"), "value": value},
+        {"key": gettext("Account"), "value": role, "action": step},
     ]
     return render_template(
         "directory/detail.html",
@@ -159,8 +158,9 @@ def list_accounts() -> ResponseReturnValue:
 @requires("account.manage")
 def show_account(account_id: str) -> ResponseReturnValue:
     entry = found("account", account_id)
+    person = button(f"/people/{entry['person_id']}", gettext("See the person"), "person.manage")
     rows = [
-        {"key": gettext("Person"), "value": link(entry["name"], f"/people/{entry['person_id']}")},
+        {"key": gettext("Person"), "value": entry["name"], "action": person},
         {"key": gettext("Role"), "value": role_name(entry["role"])},
         {"key": gettext("Agency"), "value": _agency(entry["agency_id"])},
         {"key": gettext("State"), "value": state_tag(entry["active"])},

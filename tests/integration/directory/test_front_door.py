@@ -3,11 +3,14 @@
 import pytest
 from werkzeug.test import Client
 
-from deploy.front_door import FrontDoor
+from deploy.front_door import FrontDoor, create
+from services.directory import seed
 from services.directory.sessions import COOKIE
 from shared.access.tokens import load_public_key, verify
 from shared.mongo import Unavailable
-from tests.integration.directory.conftest import BASE
+from shared.settings import SERVICES
+from shared.web.routes import routes
+from tests.integration.directory.conftest import BASE, Visitor
 
 pytestmark = pytest.mark.mongo
 
@@ -99,3 +102,24 @@ def test_without_its_database_the_door_says_come_back_later(app):
     assert page.headers["Content-Security-Policy"] and "Layanan" in page.text
     static = client.get("/directory/static/shared/app.css", base_url=BASE, headers={"Authorization": "Bearer abc"})
     assert static.status_code == 200, "a file needs nobody's session"
+
+
+def test_all_services_stand_behind_one_address(mongo, prefix, foundation):
+    environ = {}
+    for service in SERVICES:
+        environ |= mongo.settings_environ(service, prefix)
+    door = create(environ)
+    seed.seed(foundation)
+    supervisor = next(account for account in seed.DEMONSTRATION_ACCOUNTS if account.role == "supervisor")
+    visitor = Visitor(door)
+    entered = visitor.send("/id/sign-in", email=supervisor.email, password=supervisor.password)
+    assert entered.status_code == 303
+    for service, owned in routes().items():
+        assert visitor.get(f"/{service}/healthz").json == {"status": "alive", "service": service}
+        assert visitor.get(f"/{service}/openapi.json").status_code == 200
+        for page in owned.pages:
+            answer = visitor.get(f"/id/{page}")
+            # 403: a page that a supervisor has no right to; a route that is not there would be 404.
+            assert answer.status_code in (200, 303, 403), page
+    ready = visitor.get("/readyz").json
+    assert set(ready["services"]) == set(SERVICES)

@@ -77,6 +77,20 @@ def test_an_event_read_twice_is_one_message_and_one_from_before_the_subscription
     assert [found["event_id"] for found in deliveries(foundation)] == [event.id]
 
 
+def test_an_event_read_again_after_its_message_was_taken_is_not_sent_again(foundation):
+    with receiver() as agency, sending(foundation):
+        subscribe(foundation, agency.url)
+        event = case_event()
+        hear(foundation, event)
+        delivery(foundation, "delivered")
+        hear(foundation, event)
+        assert [found["state"] for found in deliveries(foundation)] == ["delivered"]
+        later = case_event()
+        hear(foundation, later)
+        agency.wait_for(2)
+        assert [request.json["data"]["case_id"] for request in agency.received] == [event.stream, later.stream]
+
+
 def test_a_receiver_that_fails_is_tried_again_with_the_same_message_id(foundation):
     with receiver() as agency, sending(foundation):
         _, secret = subscribe(foundation, agency.url)
@@ -182,6 +196,25 @@ def test_dead_receivers_delay_nobody_else(foundation):
             began = time.monotonic()
             hear(foundation, case_event())
             assert agency.wait_for(2)[-1].at - began < 1.5
+            dead.release()
+
+
+def test_more_failing_receivers_than_places_leave_half_of_the_places_free(foundation):
+    with receiver() as agency, receiver() as dead:
+        dead.answer = Answer(hang=True)
+        for _ in range(PLACES + 5):
+            subscribe(foundation, dead.url)
+        hear(foundation, case_event())
+        # They have failed before, perhaps at another sender's hands.
+        foundation.database.deliveries.update_many({}, {"$set": {"tries": 1}})
+        subscribe(foundation, agency.url)
+        with sending(foundation, timeout=4.0):
+            dead.wait_for(PLACES // 2)
+            began = time.monotonic()
+            hear(foundation, case_event())
+            (request,) = agency.wait_for(1)
+            assert request.at - began < 1.5
+            assert len(dead.received) == PLACES // 2
             dead.release()
 
 

@@ -203,9 +203,10 @@ def test_the_page_hides_what_the_interface_hides_and_explains_it(year: Feed, as_
     page = as_role("analyst").get("/en/dashboard").text
     barat = numbers(page, "reports_received")[1]
     assert barat[0] == "Pekalongan Barat" and barat[10] == "&lt;5"
-    assert "*withheld" in page.replace('<span aria-hidden="true">*</span><span class="govuk-visually-hidden">', "*")
+    withheld = '<span role="img" aria-label="withheld">*</span>'
+    assert withheld in page
     assert "&lt;5 stands for a number from 1 to 4" in page
-    assert key_figures(page)[3] == '<span aria-hidden="true">*</span><span class="govuk-visually-hidden">withheld</span>'
+    assert key_figures(page)[3] == withheld
     assert "stands for a number" not in as_role("supervisor").get("/en/dashboard").text
 
 
@@ -218,19 +219,6 @@ def test_the_page_speaks_both_languages_also_with_an_error(as_role: AsRole, lang
     words = {"id": "Tulis bulan sebagai tahun dan bulan", "en": "Write the month as year and month"}
     assert wrong.text.count(words[language]) == 2, "in the summary and at the field"
     assert 'value="soon"' in wrong.text
-
-
-def test_every_text_is_marked_for_translation(year: Feed, as_role: AsRole) -> None:
-    page = as_role("analyst").get("/xx/dashboard?from=2026-12&to=2026-01").text
-    main = page.split('id="main-content">')[1].split("</main>")[0]
-    words = re.sub(r"⟦.*?⟧", "", re.sub(r"<[^>]+>", " ", main), flags=re.DOTALL)
-    for known in ("Kota Pekalongan", "Pekalongan", "Barat", "Timur", "Utara", "Selatan", "WIB", "&lt;5"):
-        words = words.replace(known, "")
-    # Names of indicators and of months are data, in English under the pseudo-language.
-    names = "Reports received|Open cases|Cases screened on time|Screenings overdue|Cases that are open now, by the month"
-    words = re.sub(rf"{names}|Reports of child labour[^.]*\.|in which their report was received\.", "", words)
-    words = re.sub(r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|November|Dec)\b", "", words)
-    assert re.findall(r"[A-Za-z]{3,}", words) == []
 
 
 def test_the_chart_is_an_image_of_the_same_table(year: Feed, as_role: AsRole) -> None:

@@ -7,7 +7,7 @@ from flask.views import MethodView
 from shared.access import Actor, UnknownAction, current_actor, permit, public, requires
 from shared.access.tokens import HEADER, create_key_files, issue, load_private_key, load_public_key
 from shared.access.web import declared_action, install, safe_next
-from shared.web import Problem
+from shared.web import Problem, language
 
 HERE, ELSEWHERE = "agency-1", "agency-2"
 PARTNER = Actor("account-1", "partner_agency", agency_id=HERE, session="session-1")
@@ -25,6 +25,7 @@ def keys(tmp_path_factory):
 def app(keys):
     app = Flask("test")
     app.register_error_handler(Problem, lambda problem: ({"code": problem.code}, problem.status))
+    language.install(app, [], pseudo=True)
     install(app, keys[1])
 
     @app.get("/api/v1/subscriptions/<agency>")

@@ -98,9 +98,7 @@ def test_the_difference_of_two_questions_tells_no_more_than_the_year(
 
     def ask(first: int, last: int, kecamatan: str | None = None) -> tables.Table:
         period = YEAR[first], YEAR[last]
-        return tables.build(
-            indicator(), cube, PLACES, period, exact=False, this_month="2026-12", kecamatan=kecamatan
-        )
+        return tables.build(indicator(), cube, PLACES, period, exact=False, this_month="2026-12", kecamatan=kecamatan)
 
     def known(cell: tables.Cell) -> int | str:
         return cell.mark or int(cell.value or 0)
@@ -126,9 +124,7 @@ def test_a_percentage_is_given_for_the_city_and_year_only_and_not_when_it_tells_
     def yearly(on_time: int, opened: int, this_month: str = "2026-03") -> tables.Table:
         cube = {(place, "2026-02"): {"screened_on_time": on_time, "cases_opened": opened} for place in PLACES}
         period = "2026-01", "2026-03"
-        return tables.build(
-            indicator("cases_opened"), cube, PLACES, period, exact=False, this_month=this_month
-        )
+        return tables.build(indicator("cases_opened"), cube, PLACES, period, exact=False, this_month=this_month)
 
     table = yearly(20, 24)
     assert (table.total.value, table.total.numerator, table.total.denominator) == (83.3, 60, 72)
