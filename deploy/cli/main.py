@@ -42,6 +42,7 @@ def up(
         bool, typer.Option(help="Leave out Prefect (saves 330 MB; nothing runs by time).")
     ] = False,
     demo: Annotated[bool, typer.Option(help="Load demonstration data at the first start.")] = True,
+    reports: Annotated[int, typer.Option(min=1, max=5000, help="How many demonstration reports.")] = city.DEMO_REPORTS,
 ) -> None:
     """Start the whole product on this machine, and stop it with Ctrl-C. Data stay for the next start.
 
@@ -69,7 +70,7 @@ def up(
     with held:
         instance = Instance(place, Options(port, not without_clock, demo), step, say)
         try:
-            instance.run(lambda running, _: _welcome(running, state, demo))
+            instance.run(lambda running, _: _welcome(running, state, reports if demo else 0))
         except Stopped:
             pass
         except Exception as error:  # noqa: BLE001 - one line, not a trace, for whoever started it
@@ -90,11 +91,11 @@ def _explain(error: Exception, place: State) -> None:
     fail(f"It could not be started: {type(error).__name__}. Logs: {place.logs}; RUJUKAN_TRACE=1 shows where.")
 
 
-def _welcome(running: Running, state: Path, demo: bool) -> None:
+def _welcome(running: Running, state: Path, reports: int) -> None:
     """The address, and who can sign in. Loads the demonstration at the first start."""
     say(f"\nRujukan is running at {running.url}\n")
-    if demo and city.wants_demonstration(state):
-        city.load_demonstration(state, running.url)
+    if reports and city.wants_demonstration(state):
+        city.load_demonstration(state, running.url, reports)
     if running.demonstration:
         _accounts()
         say("\nTry first:")

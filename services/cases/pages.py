@@ -76,8 +76,9 @@ def screen(number: str) -> ResponseReturnValue:
     if not form.validate_on_submit():
         return _page(case, form), 422
     version = int(form.version.data) if (form.version.data or "").isdigit() else 0
+    day = form.screened_on.data
     today = wib_date(current_foundation().clock())
-    moment = None if form.screened_on.data == today else start_of_day(form.screened_on.data)
+    moment = None if day is None or day == today else start_of_day(day)
     try:
         commands.screen(current_foundation(), current_actor(), case["_id"], version, form.risk.data, moment, None)
     except model.Refused as refused:

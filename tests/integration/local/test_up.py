@@ -182,19 +182,24 @@ def test_a_stopped_part_is_named_by_status(terminal: Terminal):
         os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_asked_to_stop_it_leaves_nothing_running_and_keeps_the_data(tmp_path: Path, number: int):
+def test_a_closed_terminal_stops_everything(terminal: Terminal):
+    family = terminal.family()
+    assert len(family) >= 10
+    terminal.stop(signal.SIGHUP)
+    assert gone(family), terminal.logs()
+    assert State(terminal.state).running() is None
+
+
+def test_stopped_it_leaves_nothing_running_and_the_data_are_there_at_the_next_start(tmp_path: Path):
     first = Terminal(tmp_path, "--without-clock")
     first.wait()
     family = first.family()
-    assert len(family) >= 8
-    first.stop(number)
+    first.stop(signal.SIGINT)
     assert gone(family), first.logs()
     assert first.process.returncode == 0
     assert "Everything is stopped" in first.text
-    assert State(first.state).running() is None
-    if number != signal.SIGINT:
-        return
+    secrets = (first.state / "secrets.env").read_text()
+
     alone = os.getloadavg()[0] < (os.cpu_count() or 1)
     start = time.monotonic()
     second = Terminal(tmp_path, "--without-clock")
@@ -202,8 +207,13 @@ def test_asked_to_stop_it_leaves_nothing_running_and_keeps_the_data(tmp_path: Pa
         wait_until(lambda: second.text.count("Rujukan is running at") == 2, 120, "the second start")
         seconds = time.monotonic() - start
         assert page(second.wait().url) == 200
+        assert (second.state / "secrets.env").read_text() == secrets
         limit = SECOND_START_SECONDS if alone else SECOND_START_BESIDE_OTHER_WORK
         assert seconds <= limit, f"the second start took {seconds:.0f} s\n{second.text}"
+        family = second.family()
+        assert second.command("down").returncode == 0
+        assert gone(family)
+        assert "Nothing runs here" in second.command("down").stdout
     finally:
         second.stop()
 
@@ -215,15 +225,6 @@ def test_killed_without_a_goodbye_it_leaves_nothing_running(tmp_path: Path):
     terminal.process.kill()
     terminal.process.wait()
     wait_until(lambda: gone(family), 15, "the end of everything that it had started")
-
-
-def test_down_stops_it_from_another_terminal(tmp_path: Path):
-    terminal = Terminal(tmp_path, "--without-clock")
-    terminal.wait()
-    family = terminal.family()
-    assert terminal.command("down").returncode == 0
-    assert gone(family)
-    assert "Nothing runs here" in terminal.command("down").stdout
 
 
 def test_a_port_in_use_is_refused_with_the_name_of_its_holder(tmp_path: Path):
