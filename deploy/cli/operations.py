@@ -6,16 +6,14 @@ Thin: shared.operations and shared.worker.operations do the work.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.context import DEFAULT_STATE, JsonOption, ServiceArgument, StateOption, foundation, running
+from deploy.cli.context import DEFAULT_STATE, JsonOption, ServiceArgument, StateOption, foundation
 from deploy.cli.output import fail, say, show_json, show_table
 
 events = typer.Typer(no_args_is_help=True, help="Events as they travel.")
@@ -192,22 +190,26 @@ def replay(
     state: StateOption = DEFAULT_STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a service's worker read its topics again from the start. What it has seen has no second effect.
+    """Have a service's worker read its topics again from the start.
+
+    Read models are emptied and built anew; what has other effects (cases, deliveries) stays, and nothing happens twice.
 
     Example: rujukan replay reporting
     """
+    from deploy import processes
     from shared.worker import positions
 
     base = foundation(service, state)
+    rebuilt = processes.has_module(service, "rebuild")
     with _database_errors():
-        forgotten = base.database[positions.POSITIONS].delete_many({}).deleted_count
-    restarted = _restart_worker(state)
+        if rebuilt:
+            processes.module(service, "rebuild").rebuild(base)
+        else:
+            base.database[positions.POSITIONS].delete_many({})
     if as_json:
-        show_json({"service": service, "partitions": forgotten, "worker_restarted": restarted})
+        show_json({"service": service, "rebuilt": rebuilt})
     else:
-        say(f"{service} reads {forgotten} partitions again from the start.")
-        if not restarted:
-            say("Restart its worker: one that runs notices at the next event only.")
+        say(f"{service} reads its topics again from the start; its running worker begins within seconds.")
 
 
 def sweep(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
@@ -223,16 +225,6 @@ def sweep(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> No
         show_json({"escalated": escalated})
     else:
         say(f"{escalated} deadlines escalated.")
-
-
-def _restart_worker(state: Path) -> bool:
-    """Restarts the worker of the instance on this machine; False where another supervisor keeps it."""
-    if "RUJUKAN_ENVIRONMENT" in os.environ:
-        return False
-    from deploy.local.supervision import Supervision
-
-    Supervision(Path(running(state).socket)).restart("worker")
-    return True
 
 
 @contextmanager

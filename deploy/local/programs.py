@@ -86,6 +86,6 @@ def _role(role: str) -> list[str]:
 
 
 def _directory(state: State, name: str) -> Path:
-    directory = state.directory / name
-    directory.mkdir(mode=0o700, exist_ok=True)
+    directory = state.data / name
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return directory

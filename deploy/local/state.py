@@ -56,13 +56,14 @@ class State:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory.absolute()
+        self.data = self.directory / "data"
         self.logs = self.directory / "logs"
         self.supervisor = self.directory / "supervisor"
         self._note = self.directory / "running.json"
 
     def prepare(self) -> None:
         """Makes the directories, readable by their owner only."""
-        for directory in (self.directory, self.logs, self.supervisor):
+        for directory in (self.directory, self.data, self.logs, self.supervisor):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory.chmod(0o700)
 

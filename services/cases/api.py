@@ -10,7 +10,6 @@ from typing import Any
 
 from flask.views import MethodView
 from flask_babel import gettext
-from flask_smorest import Blueprint
 
 from services.cases import commands, model, schemas, store
 from shared import domain
@@ -18,6 +17,7 @@ from shared.access import current_actor, permit, requires
 from shared.ids import read_number
 from shared.vault import NotHeld
 from shared.web import Problem, current_foundation
+from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
 from shared.web.language import N_
 

@@ -13,15 +13,15 @@ from flask import Response, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from flask_babel import gettext
-from flask_smorest import Blueprint
-from marshmallow import RAISE
 
 from services.directory import commands, schemas, sessions, store
-from services.directory.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
 from services.directory.throttle import TooManyAttempts
 from shared.access import current_actor, may, permit, public, requires
 from shared.access.tokens import AUTH_HEADER, HEADER
+from shared.journal import Command
 from shared.web import Problem, current_foundation
+from shared.web.arguments import Blueprint
+from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
 
 agencies = Blueprint("agencies-api", __name__, url_prefix="/agencies", description="Agencies of the referral network.")
 companies = Blueprint("companies-api", __name__, url_prefix="/companies", description="Companies of APSAI.")
@@ -32,11 +32,13 @@ internal = Pages("internal", __name__)
 
 BLUEPRINTS = [agencies, companies, people, accounts, session]
 
-#: Unknown names in a query are refused too: a mistyped filter must not answer with everything.
-QUERY: dict[str, Any] = {"location": "query", "unknown": RAISE}
-
 #: An entry as stored, the status, and the headers.
 Answer = tuple[Mapping[str, Any], int, dict[str, str]]
+
+
+def repeatable() -> Command | None:
+    """The command of this request, if it has an Idempotency-Key."""
+    return command(current_foundation().settings.secret_key)
 
 
 def listed(thing: str, paging: Mapping[str, Any], **question: Any) -> dict[str, Any]:
@@ -69,7 +71,7 @@ def _filters(paging: Mapping[str, Any]) -> dict[str, Any]:
 
 @agencies.route("")
 class Agencies(MethodView):
-    @agencies.arguments(schemas.AgencyPaging, **QUERY)
+    @agencies.arguments(schemas.AgencyPaging, location="query")
     @agencies.response(200, schemas.list_of(schemas.Agency))
     @requires("agency.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -82,7 +84,7 @@ class Agencies(MethodView):
     @requires("agency.manage")
     def post(self, facts: dict[str, Any]) -> Answer:
         """Register an agency."""
-        answer = commands.register(current_foundation(), current_actor(), "agency", facts, command())
+        answer = commands.register(current_foundation(), current_actor(), "agency", facts, repeatable())
         return shown("agency", answer["id"], 201)
 
 
@@ -101,13 +103,13 @@ class Agency(MethodView):
     def patch(self, changes: dict[str, Any], agency_id: str) -> Answer:
         """Change fields of an agency."""
         version = expected_version()
-        commands.change(current_foundation(), current_actor(), "agency", agency_id, version, changes, command())
+        commands.change(current_foundation(), current_actor(), "agency", agency_id, version, changes, repeatable())
         return shown("agency", agency_id)
 
 
 @companies.route("")
 class Companies(MethodView):
-    @companies.arguments(schemas.ActivePaging, **QUERY)
+    @companies.arguments(schemas.ActivePaging, location="query")
     @companies.response(200, schemas.list_of(schemas.Company))
     @requires("company.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -120,7 +122,7 @@ class Companies(MethodView):
     @requires("company.manage")
     def post(self, facts: dict[str, Any]) -> Answer:
         """Register a company."""
-        answer = commands.register(current_foundation(), current_actor(), "company", facts, command())
+        answer = commands.register(current_foundation(), current_actor(), "company", facts, repeatable())
         return shown("company", answer["id"], 201)
 
 
@@ -139,13 +141,13 @@ class Company(MethodView):
     def patch(self, changes: dict[str, Any], company_id: str) -> Answer:
         """Change fields of a company."""
         version = expected_version()
-        commands.change(current_foundation(), current_actor(), "company", company_id, version, changes, command())
+        commands.change(current_foundation(), current_actor(), "company", company_id, version, changes, repeatable())
         return shown("company", company_id)
 
 
 @people.route("")
 class People(MethodView):
-    @people.arguments(schemas.Paging, **QUERY)
+    @people.arguments(schemas.Paging, location="query")
     @people.response(200, schemas.list_of(schemas.Person))
     @requires("person.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -162,7 +164,7 @@ class People(MethodView):
     @requires("person.manage")
     def post(self, facts: dict[str, Any]) -> Answer:
         """Register a member of staff."""
-        answer = commands.register_person(current_foundation(), current_actor(), facts, command())
+        answer = commands.register_person(current_foundation(), current_actor(), facts, repeatable())
         return shown("person", answer["id"], 201)
 
 
@@ -183,13 +185,13 @@ class Person(MethodView):
     def patch(self, changes: dict[str, Any], person_id: str) -> Answer:
         """Change a member of staff; their account follows."""
         version = expected_version()
-        commands.change_person(current_foundation(), current_actor(), person_id, version, changes, command())
+        commands.change_person(current_foundation(), current_actor(), person_id, version, changes, repeatable())
         return shown("person", person_id)
 
 
 @accounts.route("")
 class Accounts(MethodView):
-    @accounts.arguments(schemas.ActivePaging, **QUERY)
+    @accounts.arguments(schemas.ActivePaging, location="query")
     @accounts.response(200, schemas.list_of(schemas.Account))
     @requires("account.read")
     def get(self, paging: dict[str, Any]) -> Any:
@@ -204,7 +206,7 @@ class Accounts(MethodView):
     @requires("account.manage")
     def post(self, facts: dict[str, Any]) -> Answer:
         """Open an account for a member of staff."""
-        answer = commands.open_account(current_foundation(), current_actor(), facts, command())
+        answer = commands.open_account(current_foundation(), current_actor(), facts, repeatable())
         return shown("account", answer["id"], 201)
 
 
@@ -224,7 +226,7 @@ class Account(MethodView):
     def patch(self, changes: dict[str, Any], account_id: str) -> Answer:
         """Change an account's role or password, close it or open it again."""
         version = expected_version()
-        commands.change_account(current_foundation(), current_actor(), account_id, version, changes, command())
+        commands.change_account(current_foundation(), current_actor(), account_id, version, changes, repeatable())
         return shown("account", account_id)
 
 

@@ -60,7 +60,7 @@ def change(
         after = {**before, **changes, "version": before["version"] + 1}
         if thing == "agency" and before["active"] and not after["active"]:
             _check_no_accounts(unit, foundation, entry_id)
-        _write(unit, foundation, thing, before, after, model.changed(thing, before, after))
+        _write(unit, foundation, thing, before, after, model.changed(thing, after))
         return {"id": entry_id, "version": after["version"]}
 
     return foundation.journal.run(work, command=command, actor=actor)

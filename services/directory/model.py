@@ -50,7 +50,7 @@ def registered(thing: str, entry: Mapping[str, Any]) -> Fact:
     return Fact(f"{thing}.registered", _published(thing, entry))
 
 
-def changed(thing: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Fact:
+def changed(thing: str, after: Mapping[str, Any]) -> Fact:
     """The event of a changed agency or company. It is one even when nothing published changed: versions have no gap."""
     return Fact(f"{thing}.changed", _published(thing, after))
 

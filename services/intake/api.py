@@ -11,13 +11,13 @@ from typing import Any
 from flask import request
 from flask.views import MethodView
 from flask_babel import gettext
-from flask_smorest import Blueprint
 
 from services.intake import registration, schemas, store
 from shared.access import current_actor, permit, requires
 from shared.ids import read_number
 from shared.vault import NotHeld
 from shared.web import Problem, current_foundation
+from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY_REQUIRED, command, etag
 
 blueprint = Blueprint("reports-api", __name__, url_prefix="/reports", description="Reports that a child is working.")

@@ -11,12 +11,12 @@ from typing import Any
 
 from flask import request
 from flask.views import MethodView
-from flask_smorest import Blueprint
 
 from services.notifications import actions, model, records, schemas, store
 from shared.access import current_actor, requires
 from shared.journal import Command
 from shared.web import Problem, current_foundation
+from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
 
 subscriptions = Blueprint(

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from flask.views import MethodView
-from flask_smorest import Blueprint
-from marshmallow import RAISE
 
 from services.reporting import schemas
 from services.reporting.model.indicators import indicators
 from services.reporting.tabulation import Tabulation, default_period, indicator
 from shared.access import current_actor, requires
 from shared.web import Problem, current_foundation
+from shared.web.arguments import Blueprint
 
 blueprint = Blueprint(
     "indicators-api", __name__, url_prefix="/indicators", description="Indicators of child labour as it is reported."
@@ -34,7 +33,7 @@ class Indicators(MethodView):
 @blueprint.route("/<string:identifier>")
 class IndicatorTable(MethodView):
     # A parameter that we do not know is refused: a misspelt one would give the numbers of another question.
-    @blueprint.arguments(schemas.Question, location="query", unknown=RAISE)
+    @blueprint.arguments(schemas.Question, location="query")
     @blueprint.response(200, schemas.ShownTable)
     @requires("indicator.read")
     def get(self, question: dict[str, Any], identifier: str) -> Any:

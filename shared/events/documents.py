@@ -141,9 +141,7 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments == ["--help"] else 2
     wanted = documents()
     present = {path.name: path.read_text() for path in FOLDER.glob("*")} if FOLDER.is_dir() else {}
-    different = sorted(
-        name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)
-    )
+    different = sorted(name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name))
     if arguments == ["--check"]:
         for name in different:
             print(f"docs/events/{name} is not current: run python -m shared.events.documents")

@@ -93,8 +93,10 @@ def check() -> None:
     if request.method not in _UNSAFE or request.endpoint is None:
         return
     way = request.headers.get(AUTH_HEADER) or ("cookie" if request.headers.get("X-Rujukan-Token") else "")
+    if way == "bearer" and request.path.startswith("/api/"):
+        return
     if way != "cookie" and request.path.startswith("/api/") and request.mimetype not in _SIMPLE_TYPES:
-        if way != "bearer" and "Origin" in request.headers and not _from_our_page():
+        if "Origin" in request.headers and not _from_our_page():
             raise Problem(403, "foreign_origin")
         return
     if not _from_our_page():
