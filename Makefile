@@ -3,7 +3,6 @@
 
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-INSTALLED := .venv/installed
 PORT ?= 8000
 STATE ?= .local
 DEMO ?= yes

@@ -5,6 +5,8 @@ From the environment: RUJUKAN_BIND (127.0.0.1:8000), RUJUKAN_WEB_WORKERS (2), RU
 
 import gc
 import os
+import shutil
+import tempfile
 from typing import Any
 
 from deploy import processes
@@ -29,6 +31,33 @@ loglevel = "warning"
 # The front door and the proxy say who is asking; gunicorn itself believes no forwarded header.
 forwarded_allow_ips = ""
 proxy_allow_ips = ""
+
+
+METRICS_PORT = int(os.environ.get("RUJUKAN_METRICS_PORT", "0") or 0)
+if METRICS_PORT:
+    # The workers' figures are added up by the master, through files: said before prometheus_client is imported.
+    os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="rujukan-metrics-"))
+
+
+def when_ready(_: Any) -> None:
+    """Serves the metrics of all workers from the master, on a port of its own."""
+    from shared.telemetry.metrics import serve_metrics
+
+    serve_metrics()
+
+
+def child_exit(_: Any, worker: Any) -> None:
+    """Forgets the gauges of a worker that ended."""
+    if METRICS_PORT:
+        from prometheus_client import multiprocess
+
+        multiprocess.mark_process_dead(worker.pid)
+
+
+def on_exiting(_: Any) -> None:
+    """Removes the files."""
+    if METRICS_PORT:
+        shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def on_starting(_: Any) -> None:

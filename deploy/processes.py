@@ -73,8 +73,15 @@ def foundation(service: str, environ: Mapping[str, str] = os.environ) -> Foundat
 
 
 def application(service: str) -> Flask:
-    """The web application of one service, for a container of its own."""
+    """The web application of one service, for a container of its own behind the reverse proxy.
+
+    The proxy says whose address a request came from; without that, the whole city would share one limit of sign-ins.
+    (The front door of local mode is itself the outermost: there nobody is believed.)
+    """
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
     app: Flask = module(service, "app").create_app(foundation(service))
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
     return app
 
 

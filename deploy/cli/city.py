@@ -27,21 +27,28 @@ def demo(
     Example: rujukan demo
     """
     url = running(state).url
-    load_demonstration(state, url, count)
+    try:
+        load_demonstration(state, url, count)
+    except NotLoaded as error:
+        fail(str(error))
+
+
+class NotLoaded(Exception):
+    """The demonstration could not be loaded, or not all of it. One line that says why."""
 
 
 def load_demonstration(state: Path, url: str, count: int = DEMO_REPORTS) -> None:
-    """Seeds agencies, companies and accounts, then sends the reports with a progress bar. Refused on a live city."""
+    """Seeds agencies, companies and accounts, then sends the reports with a progress bar. Raises NotLoaded."""
     from deploy import demo as reports
     from services.directory import seed, setup
 
     base = foundation("directory", state)
+    clerk = next(account for account in seed.DEMONSTRATION_ACCOUNTS if account.role == "intake_clerk")
     try:
         seed.seed(base)
-    except setup.MixedData as error:
-        fail(str(error))
-    clerk = next(account for account in seed.DEMONSTRATION_ACCOUNTS if account.role == "intake_clerk")
-    reports.load(url, clerk.email, clerk.password, count=count)
+        reports.load(url, clerk.email, clerk.password, count=count)
+    except (setup.MixedData, reports.LoadFailed) as error:
+        raise NotLoaded(str(error)) from error
     (State(state).directory / LOADED).touch()
 
 

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -88,14 +89,20 @@ def _explain(error: Exception, place: State) -> None:
         fail(f"{error} (logs: {place.logs})")
     if os.environ.get("RUJUKAN_TRACE"):
         raise error
-    fail(f"It could not be started: {type(error).__name__}. Logs: {place.logs}; RUJUKAN_TRACE=1 shows where.")
+    # Where it arose, not its text: a driver's may quote what people typed.
+    trace = place.logs / "up.log"
+    trace.write_text("".join(traceback.format_tb(error.__traceback__)) + type(error).__name__ + "\n")
+    fail(f"It could not be started: {type(error).__name__} (see {trace}; other logs are beside it)")
 
 
 def _welcome(running: Running, state: Path, reports: int) -> None:
     """The address, and who can sign in. Loads the demonstration at the first start."""
     say(f"\nRujukan is running at {running.url}\n")
     if reports and city.wants_demonstration(state):
-        city.load_demonstration(state, running.url, reports)
+        try:
+            city.load_demonstration(state, running.url, reports)
+        except city.NotLoaded as error:
+            say(f"The demonstration is not complete: {error}. `./rujukan demo` goes on with it.")
     if running.demonstration:
         _accounts()
         say("\nTry first:")

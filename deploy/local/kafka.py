@@ -150,16 +150,24 @@ def _java(directory: Path, jars: Path) -> list[str]:
     return [str(java()), "-cp", f"{jars}/modules/*:{jars}/jars/*", *options, *log_level]
 
 
+def new_cluster_id() -> str:
+    """A random id as Kafka writes them: 22 characters, the first no hyphen, which would be read as an option."""
+    while True:
+        identifier = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not identifier.startswith("-"):
+            return identifier
+
+
 def _format(directory: Path, properties: Path, jars: Path) -> None:
-    cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     done = subprocess.run(
-        [*_java(directory, jars), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)],
+        [*_java(directory, jars), "kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(properties)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
     if done.returncode != 0:
-        raise NotReady(f"Kafka's storage could not be made: {(done.stderr or done.stdout).strip()[-300:]}")
+        last = ((done.stderr or done.stdout).strip().splitlines() or ["no message"])[-1]
+        raise NotReady(f"Kafka's storage could not be made: {last[:300]}")
 
 
 def wait_until_ready(port: int, alive: Callable[[], bool], seconds: float = 60) -> None:

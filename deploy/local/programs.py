@@ -6,6 +6,7 @@ accepted that is not carried on.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,11 +50,17 @@ def roles(environment: Mapping[str, str], port: int) -> list[Program]:
     web, variables = processes.web_command([])
     web_environment = {**environment, **variables, "RUJUKAN_BIND": f"{LOOPBACK}:{port}"}
     return [
-        Program("relay", WORK, _role("relay"), 12, environment),
-        Program("worker", WORK, _role("worker"), 12, environment),
-        Program("sender", WORK, _role("sender"), 12, environment),
-        Program("web", WEB, web, 12, web_environment),
+        Program("relay", WORK, _role("relay"), 12, {**environment, **_metrics(1)}),
+        Program("worker", WORK, _role("worker"), 12, {**environment, **_metrics(2)}),
+        Program("sender", WORK, _role("sender"), 12, {**environment, **_metrics(3)}),
+        Program("web", WEB, web, 12, {**web_environment, **_metrics(0)}),
     ]
+
+
+def _metrics(place: int) -> dict[str, str]:
+    """The port of a process's metrics: from RUJUKAN_METRICS_PORT on, one for each; none without it."""
+    first = int(os.environ.get("RUJUKAN_METRICS_PORT", "0") or 0)
+    return {"RUJUKAN_METRICS_PORT": str(first + place)} if first else {}
 
 
 def clock(state: State, environment: Mapping[str, str], port: int) -> list[Program]:

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import os
 
-from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess, start_http_server
 
 REQUESTS = Histogram("rujukan_request_seconds", "Time to answer a request", ["service", "endpoint", "method", "status"])
 RELAY_PUBLISHED = Counter("rujukan_relay_published_total", "Journal entries acknowledged by Kafka", ["service"])
 RELAY_FAILED = Counter("rujukan_relay_failed_total", "Sends whose outcome is unknown", ["service"])
-RELAY_LEADER = Gauge("rujukan_relay_leader", "1 in the relay that leads", ["service"])
-RELAY_OLDEST = Gauge("rujukan_relay_oldest_unpublished_seconds", "Age of the oldest unpublished entry", ["service"])
+RELAY_LEADER = Gauge("rujukan_relay_leader", "1 in the relay that leads", ["service"], multiprocess_mode="livesum")
+RELAY_OLDEST = Gauge(
+    "rujukan_relay_oldest_unpublished_seconds",
+    "Age of the oldest unpublished entry",
+    ["service"],
+    multiprocess_mode="livesum",
+)
 WORKER_HANDLED = Counter("rujukan_worker_handled_total", "Events handled", ["service", "type"])
 WORKER_SKIPPED = Counter("rujukan_worker_skipped_total", "Events seen before", ["service"])
 WORKER_PARKED = Counter("rujukan_worker_parked_total", "Events parked", ["service"])
-WORKER_WAITING = Gauge("rujukan_worker_waiting", "1 while the worker waits for the database", ["service"])
+WORKER_WAITING = Gauge(
+    "rujukan_worker_waiting", "1 while the worker waits for the database", ["service"], multiprocess_mode="livesum"
+)
 WORKER_BATCH = Histogram("rujukan_worker_batch_seconds", "Time for one batch with its commit", ["service"])
-WORKER_LAG = Gauge("rujukan_worker_lag_events", "Events not yet read", ["service", "topic"])
+WORKER_LAG = Gauge(
+    "rujukan_worker_lag_events", "Events not yet read", ["service", "topic"], multiprocess_mode="livesum"
+)
 DELIVERIES = Counter("rujukan_deliveries_total", "Attempts to deliver", ["outcome"])
 DEADLINES = Counter("rujukan_deadlines_total", "Deadlines that passed or were kept", ["kind", "outcome"])
 
@@ -27,5 +36,10 @@ DEADLINES = Counter("rujukan_deadlines_total", "Deadlines that passed or were ke
 def serve_metrics() -> None:
     """Serves this process's metrics if `RUJUKAN_METRICS_PORT` is set, on `RUJUKAN_METRICS_HOST` (127.0.0.1)."""
     port = int(os.environ.get("RUJUKAN_METRICS_PORT", "0") or 0)
-    if port:
-        start_http_server(port, addr=os.environ.get("RUJUKAN_METRICS_HOST", "127.0.0.1"))
+    if not port:
+        return
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:  # gunicorn: the figures of all its workers, added up
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)
+    start_http_server(port, addr=os.environ.get("RUJUKAN_METRICS_HOST", "127.0.0.1"), registry=registry)

@@ -131,8 +131,9 @@ class Stack:
         return found
 
     def pid(self, process: str) -> int:
-        """The process id of a supervised program."""
-        return next(int(row["pid"]) for row in self.status()["processes"] if row["process"] == process)
+        """The process id of a supervised program; 0 while it is down."""
+        supervision = Supervision(Path(self.running.socket))
+        return next(int(one.pid or 0) for one in supervision.processes() if one.name == process)
 
     def kill(self, process: str, number: int = signal.SIGKILL) -> None:
         """Sends a signal to a supervised program."""

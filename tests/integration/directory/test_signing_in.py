@@ -4,7 +4,9 @@ import statistics
 import time
 
 import pytest
+from werkzeug.test import Client
 
+from deploy.processes import application
 from services.directory import commands
 from services.directory.sessions import COOKIE
 from tests.integration.directory.conftest import ADMINISTRATOR, BASE
@@ -124,18 +126,46 @@ def test_the_page_says_how_long_to_wait(visit, clerk):
     assert "Coba lagi dalam 15 menit." in closed.text
 
 
+def wrong_from(client, address, count):
+    """The statuses of so many wrong sign-ins, each for another account, forwarded as from `address`."""
+    return [
+        client.post(
+            "/api/v1/sessions",
+            base_url=BASE,
+            headers={"X-Forwarded-For": address},
+            json={"email": f"orang{number}@kantor.test", "password": "salah sama sekali"},
+        ).status_code
+        for number in range(count)
+    ]
+
+
+def test_behind_the_proxy_one_address_does_not_close_the_door_to_others(mongo, prefix, foundation, monkeypatch):
+    for name, value in mongo.settings_environ("directory", prefix).items():
+        monkeypatch.setenv(name, value)
+    client = Client(application("directory"))
+    assert wrong_from(client, "192.0.2.1", 31) == [401] * 30 + [429]
+    assert wrong_from(client, "192.0.2.2", 1) == [401]
+
+
+def test_on_one_machine_nobody_claims_another_address(door):
+    client = Client(door)
+    assert [wrong_from(client, f"192.0.2.{number}", 1)[0] for number in range(4)] == [401] * 4
+    assert wrong_from(client, "192.0.2.99", 27)[-1] == 429
+
+
 def test_a_stranger_waits_as_long_as_a_member_of_staff(real_hashing, visit, clerk):
     def median(email):
+        # The processor's time, not the clock's: other work on this machine must not decide.
         times = []
         for _ in range(4):
-            start = time.perf_counter()
+            start = time.process_time()
             answer = visit().call("POST", "/api/v1/sessions", {"email": email, "password": "salah sama sekali"})
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
             assert answer.status_code == 401
         return statistics.median(times)
 
     known, unknown = median(clerk.email), median("tidak.ada@kantor.test")
-    assert 0.5 < unknown / known < 2
+    assert 0.6 < unknown / known < 1.6
 
 
 def test_a_changed_role_and_a_closed_account_reach_every_service_at_the_next_request(visit, clerk):

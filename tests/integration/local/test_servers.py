@@ -102,6 +102,11 @@ def test_a_forged_jar_is_refused_with_one_line_that_names_it(tmp_path: Path):
     assert "\n" not in str(refused.value)
 
 
+def test_a_cluster_s_id_is_never_taken_for_an_option():
+    # One in sixty-four random ids begins with a hyphen.
+    assert not [found for found in (kafka_server.new_cluster_id() for _ in range(2000)) if found.startswith("-")]
+
+
 def test_an_extra_jar_is_refused(tmp_path: Path):
     kafka_server.fetch()
     jars = tmp_path / "kafka"

@@ -48,15 +48,16 @@ def test_a_stranger_costs_the_same_work(stored):
     """An account that does not exist is answered by as much hashing as one that does."""
 
     def median(password_hash):
+        # The processor's time, not the clock's: other work on this machine must not decide.
         times = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = time.process_time()
             assert not verify(password_hash, "some wrong password")
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return statistics.median(times)
 
     known, unknown = median(stored), median(None)
-    assert 0.5 < unknown / known < 2
+    assert 0.6 < unknown / known < 1.6
 
 
 def test_nobodys_hash_is_made_as_the_others_are():
