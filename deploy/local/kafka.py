@@ -26,6 +26,9 @@ JARS = HERE.parents[1] / ".local" / "kafka"
 """Where the jars lie: fetched once, used by `make up` and by the tests."""
 HEAP = ("-Xms128m", "-Xmx256m", "-XX:+UseSerialGC")
 
+SHORT_RUN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For a tool that ends within a second or two: compiling well would take longer than it saves."""
+
 
 class FetchError(Exception):
     """Jars could not be fetched, or are not the ones that were locked. One line that says what to do."""
@@ -160,7 +163,16 @@ def new_cluster_id() -> str:
 
 def _format(directory: Path, properties: Path, jars: Path) -> None:
     done = subprocess.run(
-        [*_java(directory, jars), "kafka.tools.StorageTool", "format", "-t", new_cluster_id(), "-c", str(properties)],
+        [
+            *_java(directory, jars),
+            *SHORT_RUN,
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            new_cluster_id(),
+            "-c",
+            str(properties),
+        ],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -12,6 +12,9 @@ from babel import dates, numbers
 from flask import Flask
 from flask_babel import get_locale
 
+from shared.web.language import language_of_request
+from shared.web.routes import PSEUDO_LANGUAGE
+
 WIB = ZoneInfo("Asia/Jakarta")
 
 
@@ -19,7 +22,7 @@ def format_datetime(moment: datetime | None) -> str:
     """A moment (aware, or naive in UTC) in WIB: "3 November 2026 09.10 WIB". Empty for None."""
     if moment is None:
         return ""
-    return f"{dates.format_datetime(in_wib(moment), 'd MMMM y HH.mm', locale=get_locale() or 'id')} WIB"
+    return _marked(f"{dates.format_datetime(in_wib(moment), 'd MMMM y HH.mm', locale=get_locale() or 'id')} WIB")
 
 
 def format_date(day: date | str | None) -> str:
@@ -30,19 +33,24 @@ def format_date(day: date | str | None) -> str:
         day = date.fromisoformat(day[:10])
     if isinstance(day, datetime):
         day = in_wib(day).date()
-    return dates.format_date(day, "d MMMM y", locale=get_locale() or "id")
+    return _marked(dates.format_date(day, "d MMMM y", locale=get_locale() or "id"))
 
 
 def format_month(day: date | str) -> str:
     """The month of a day, given as a date or "2026-11": "November 2026"."""
     if isinstance(day, str):
         day = date.fromisoformat(f"{day[:7]}-01")
-    return dates.format_date(day, "MMMM y", locale=get_locale() or "id")
+    return _marked(dates.format_date(day, "MMMM y", locale=get_locale() or "id"))
 
 
 def format_number(value: int | float) -> str:
     """A number as the language groups it: "1.234" in Indonesian, "1,234" in English."""
     return numbers.format_decimal(value, locale=get_locale() or "id")
+
+
+def _marked(text: str) -> str:
+    """The names of months are translated too: in the pseudo-language they are bracketed as other texts are."""
+    return f"⟦{text}⟧" if language_of_request() == PSEUDO_LANGUAGE else text
 
 
 def machine_time(moment: datetime) -> str:

@@ -22,6 +22,7 @@ ROLE = {
     "reporting": "supervisor",
 }
 SEED = 20261124
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
     "negative_data_rejection,missing_required_header,ignored_auth"
@@ -33,7 +34,8 @@ LEFT_OUT = ["--exclude-path", "/api/v1/sessions"]
 def fuzz(stack: Stack, service: str, examples: int, directory: Path, seed: int = SEED) -> None:
     token = stack.client(ROLE[service]).token
     command = [
-        sys.executable, "-m", "schemathesis.cli", "run", f"{stack.url}/{service}/openapi.json",
+        sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION),
+        "run", f"{stack.url}/{service}/openapi.json",
         "--checks", CHECKS, "--phases", "examples,coverage,fuzzing", "--max-examples", str(examples),
         "--seed", str(seed), "--header", f"Authorization: Bearer {token}", "--request-timeout", "30",
         "--no-color", "--warnings", "off", *LEFT_OUT,

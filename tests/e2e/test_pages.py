@@ -109,15 +109,16 @@ def test_no_text_of_a_page_is_left_out_of_the_catalogues(
     stack: Stack, browser: Browser, things: dict[str, str]
 ) -> None:
     """The pseudo-language brackets every text that is marked for translation: what has none is not marked."""
+    unmarked: dict[str, list[str]] = {}
     for role in PAGES:
         browser.context.clear_cookies()
         sign_in(browser, stack, role)
         for path in PAGES[role]:
             if "api-docs" in path:
                 continue  # what an API calls its fields is not translated
-            page = browser.open(f"{stack.url}/xx{path.format(**things)}")
-            unmarked = unmarked_texts(page)
-            assert not unmarked, f"{path}: {unmarked[:5]}"
+            if found := unmarked_texts(browser.open(f"{stack.url}/xx{path.format(**things)}")):
+                unmarked[path] = found
+    assert not unmarked, "\n".join(f"{path}: {texts[:8]}" for path, texts in unmarked.items())
 
 
 def test_printing_shows_no_navigation_and_no_button(stack: Stack, browser: Browser, things: dict[str, str]) -> None:

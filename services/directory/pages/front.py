@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import Blueprint, flash, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from markupsafe import Markup
 
 from services.directory import sessions
 from services.directory.forms import SignInForm
@@ -155,4 +156,8 @@ def _accounts_to_try() -> list[list[str]]:
     """The demonstration's accounts, a row each; none on a live instance."""
     if not current_foundation().settings.demonstration:
         return []
-    return [[role_name(account.role), account.email, account.password] for account in DEMONSTRATION_ACCOUNTS]
+    data = Markup('<span translate="no">{}</span>')
+    return [
+        [role_name(account.role), data.format(account.email), data.format(account.password)]
+        for account in DEMONSTRATION_ACCOUNTS
+    ]
