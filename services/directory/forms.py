@@ -15,8 +15,8 @@ from wtforms import HiddenField
 from wtforms.validators import InputRequired
 
 from services.directory.texts import OWNERSHIPS, ROLES, errors
-from shared.domain import agency_kinds, codes, kecamatans
 from shared.web.forms import CheckboxesField, EmailField, Form, PasswordField, RadioField, SelectField, TextField
+from shared.web.labels import labels
 from shared.web.validation_messages import translate
 
 #: The customary name of the mark, which the extractor of texts knows.
@@ -25,14 +25,9 @@ _l = lazy_gettext
 YES_NO = {"yes": True, "no": False}
 
 
-def names(kind: str, language: str) -> list[tuple[str, str]]:
-    """The codes of a list of shared/domain with their names, as choices."""
-    return [(code, entry.names[language]) for code, entry in codes(kind).items()]
-
-
-def whole_city(language: str) -> list[tuple[str, str]]:
+def whole_city() -> list[tuple[str, str]]:
     """The kecamatan as choices, after the whole city."""
-    return [("", gettext("The whole city")), *((code, place.name) for code, place in kecamatans().items())]
+    return [("", gettext("The whole city")), *labels("kecamatan")]
 
 
 class EntryForm(Form):
@@ -109,11 +104,10 @@ class AgencyForm(EntryForm):
     phone = TextField(_l("Telephone of the office (optional)"))
     email = EmailField(_l("E-mail address of the office (optional)"))
 
-    def __init__(self, language: str, **values: Any) -> None:
+    def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        kinds = [(kind.code, kind.names[language]) for kind in agency_kinds().values()]
-        self.kind.choices = [("", gettext("Choose")), *kinds]
-        self.kecamatan.choices = whole_city(language)
+        self.kind.choices = [("", gettext("Choose")), *labels("agency_kind")]
+        self.kecamatan.choices = whole_city()
 
 
 class ChangedAgencyForm(AgencyForm):
@@ -123,8 +117,8 @@ class ChangedAgencyForm(AgencyForm):
         _l("Is this agency still part of the network?"), description=_l("A closed agency gets no new referrals.")
     )
 
-    def __init__(self, language: str, **values: Any) -> None:
-        super().__init__(language, **values)
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
         self.active.choices = _yes_no()
 
 
@@ -140,11 +134,11 @@ class CompanyForm(EntryForm):
     )
     kecamatan = SelectField(_l("Where it works"))
 
-    def __init__(self, language: str, **values: Any) -> None:
+    def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         self.ownership.choices = [(code, gettext(name)) for code, name in OWNERSHIPS.items()]
-        self.partnership.choices = names("partnership", language)
-        self.kecamatan.choices = whole_city(language)
+        self.partnership.choices = list(labels("partnership"))
+        self.kecamatan.choices = whole_city()
 
 
 class ChangedCompanyForm(CompanyForm):
@@ -152,8 +146,8 @@ class ChangedCompanyForm(CompanyForm):
 
     active = RadioField(_l("Is this company still a partner?"))
 
-    def __init__(self, language: str, **values: Any) -> None:
-        super().__init__(language, **values)
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
         self.active.choices = _yes_no()
 
 

@@ -19,11 +19,11 @@ from wtforms.validators import InputRequired, Length
 
 from services.notifications import actions, guard, model, records, store, texts
 from shared.access import current_actor, requires
-from shared.domain import codes, label
 from shared.events.catalogue import SUBSCRIBABLE
-from shared.web import PAGE_SIZE, Page, Problem, current_foundation, language_of_request, page_number
+from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
 from shared.web.conditions import command_of
 from shared.web.forms import CheckboxesField, Form, RadioField, SelectField, TextField
+from shared.web.labels import label, labels
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
 
@@ -45,10 +45,9 @@ class SubscriptionForm(Form):
 
     def prepare(self, *, for_new: bool) -> None:
         """Fills in the choices in the language of the page; leaves out the agency where there is none to choose."""
-        language = language_of_request()
         self.event_types.choices = [(name, _(texts.EVENT_TYPES[name])) for name in SUBSCRIBABLE]
-        self.kecamatans.choices = [(code, label("kecamatan", code, "id")) for code in codes("kecamatan")]
-        self.minimum_severity.choices = [(code, named("severity", code, language)) for code in model.SEVERITIES]
+        self.kecamatans.choices = list(labels("kecamatan"))
+        self.minimum_severity.choices = [(code, label("severity", code)) for code in model.SEVERITIES]
         if not for_new or records.only_agency("subscription.create") is not None:
             del self.agency_id
         else:
@@ -63,16 +62,11 @@ class SubscriptionForm(Form):
         )
 
 
-def named(kind: str, code: str, language: str) -> str:
-    """A code's name; the pseudo-language shows the English one."""
-    return label(kind, code, "id" if language == "id" else "en")
-
-
 def agency_label(agency: dict[str, Any]) -> str:
     """An agency by its kind, its kecamatan and the beginning of its id: its name is directory's to show."""
-    parts = [named("agency_kind", agency["kind"], language_of_request())]
+    parts = [label("agency_kind", agency["kind"])]
     if agency.get("kecamatan"):
-        parts.append(label("kecamatan", agency["kecamatan"], "id"))
+        parts.append(label("kecamatan", agency["kecamatan"]))
     return f"{', '.join(parts)} ({agency['_id'].removeprefix('agency-')[:6]})"
 
 
@@ -143,8 +137,8 @@ def detail(subscription_id: str) -> ResponseReturnValue:
         waiting=store.waiting(database, subscription_id),
         texts=texts,
         event_types=[_(texts.EVENT_TYPES[name]) for name in found["event_types"]],
-        kecamatans=[label("kecamatan", code, "id") for code in found["kecamatans"]],
-        severity=named("severity", found["minimum_severity"], language_of_request()),
+        kecamatans=[label("kecamatan", code) for code in found["kecamatans"]],
+        severity=label("severity", found["minimum_severity"]),
     )
 
 

@@ -21,9 +21,9 @@ from services.directory.forms import (
 from services.directory.pages.parts import Save, button, form_page, found, link, list_page, state_tag
 from services.directory.texts import ownership_name
 from shared.access import current_actor, requires
-from shared.domain import kecamatans, label
 from shared.journal import Command
-from shared.web import current_foundation, language_of_request, page_url
+from shared.web import current_foundation, page_url
+from shared.web.labels import label
 
 agencies = Blueprint("agencies", __name__, url_prefix="/agencies")
 companies = Blueprint("companies", __name__, url_prefix="/companies")
@@ -33,11 +33,10 @@ companies = Blueprint("companies", __name__, url_prefix="/companies")
 @requires("agency.read")
 def list_agencies() -> ResponseReturnValue:
     page = list_page("agency", {})
-    language = _language()
     rows = [
         [
             link(entry["name"], f"/agencies/{entry['_id']}"),
-            label("agency_kind", entry["kind"], language),
+            label("agency_kind", entry["kind"]),
             _area(entry["kecamatan"]),
             state_tag(entry["active"]),
         ]
@@ -59,7 +58,7 @@ def list_agencies() -> ResponseReturnValue:
 def show_agency(agency_id: str) -> ResponseReturnValue:
     entry = found("agency", agency_id)
     rows = [
-        {"key": gettext("Kind of agency"), "value": label("agency_kind", entry["kind"], _language())},
+        {"key": gettext("Kind of agency"), "value": label("agency_kind", entry["kind"])},
         {"key": gettext("Area it serves"), "value": _area(entry["kecamatan"])},
         {"key": gettext("Telephone"), "value": entry["phone"] or gettext("Not given")},
         {"key": gettext("E-mail address"), "value": entry["email"] or gettext("Not given")},
@@ -71,7 +70,7 @@ def show_agency(agency_id: str) -> ResponseReturnValue:
 @agencies.route("/new", methods=["GET", "POST"])
 @requires("agency.manage")
 def new_agency() -> ResponseReturnValue:
-    form = AgencyForm(_language())
+    form = AgencyForm()
     save = _save("agency", None, form, "/agencies")
     title = gettext("Register an agency")
     return form_page(form, schemas.AgencyFacts(), save, title=title, back="/agencies")
@@ -81,7 +80,7 @@ def new_agency() -> ResponseReturnValue:
 @requires("agency.manage")
 def change_agency(agency_id: str) -> ResponseReturnValue:
     entry = found("agency", agency_id)
-    form = filled(ChangedAgencyForm, entry, _language())
+    form = filled(ChangedAgencyForm, entry)
     save = _save("agency", entry, form, "/agencies")
     title, back = gettext("Change an agency"), f"/agencies/{entry['_id']}"
     return form_page(form, schemas.AgencyChange(partial=True), save, title=title, back=back, caption=entry["name"])
@@ -127,7 +126,7 @@ def show_company(company_id: str) -> ResponseReturnValue:
 @companies.route("/new", methods=["GET", "POST"])
 @requires("company.manage")
 def new_company() -> ResponseReturnValue:
-    form = CompanyForm(_language())
+    form = CompanyForm()
     save = _save("company", None, form, "/companies")
     title = gettext("Register a company")
     return form_page(form, schemas.CompanyFacts(), save, title=title, back="/companies")
@@ -137,7 +136,7 @@ def new_company() -> ResponseReturnValue:
 @requires("company.manage")
 def change_company(company_id: str) -> ResponseReturnValue:
     entry = found("company", company_id)
-    form = filled(ChangedCompanyForm, entry, _language())
+    form = filled(ChangedCompanyForm, entry)
     save = _save("company", entry, form, "/companies")
     title, back = gettext("Change a company"), f"/companies/{entry['_id']}"
     return form_page(form, schemas.CompanyChange(partial=True), save, title=title, back=back, caption=entry["name"])
@@ -172,14 +171,9 @@ def _save(thing: str, entry: Mapping[str, Any] | None, form: EntryForm, folder: 
 
 
 def _area(kecamatan: str | None) -> str:
-    return kecamatans()[kecamatan].name if kecamatan else gettext("The whole city")
+    return label("kecamatan", kecamatan) if kecamatan else gettext("The whole city")
 
 
 def _partnership(entry: Mapping[str, Any]) -> str:
-    names = [label("partnership", code, _language()) for code in entry["partnership"]]
+    names = [label("partnership", code) for code in entry["partnership"]]
     return ", ".join(names) or gettext("None yet")
-
-
-def _language() -> str:
-    """The language for names that come from shared/domain; the pseudo-language has none there."""
-    return "id" if language_of_request() == "id" else "en"
