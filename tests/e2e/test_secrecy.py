@@ -73,15 +73,17 @@ def test_the_search_finds_a_planted_canary_in_each_kind_of_place(stack: Stack) -
     canary = Canary()
     reporting = stack.database()["reporting"]
     log = stack.state / "logs" / "planted.log"
+    values = (canary.value("name"), canary.nik, canary.value("guardian_phone"), canary.mark.encode())
+    names = [f"planted_{number}" for number in range(len(values))]
     try:
-        for value in (canary.value("name"), canary.nik, canary.value("guardian_phone"), canary.mark.encode()):
-            planted = reporting["planted"].insert_one({"deep": [{"value": value}]}).inserted_id
-            found = canary.hits(documents(stack.database(), but=VAULT))
-            assert {"reporting.planted", "local.oplog.rs"} <= set(found), f"{value!r} was not found"
-            reporting["planted"].delete_one({"_id": planted})
+        for name, value in zip(names, values, strict=True):
+            reporting[name].insert_one({"deep": [{"value": value}]})
+        found = set(canary.hits(documents(stack.database(), but=VAULT)))
+        assert found == {*(f"reporting.{name}" for name in names), "local.oplog.rs"}
         escaped = json.dumps(canary.value("name")).replace("K", "\\u004b")
         log.write_text(escaped)
         assert canary.hits(files(stack.state, but=DATA_FILES)) == [str(log)]
     finally:
-        reporting.drop_collection("planted")
+        for name in names:
+            reporting.drop_collection(name)
         log.unlink(missing_ok=True)

@@ -62,8 +62,8 @@ class Canary:
 
     def hits(self, places: Iterable[tuple[str, str]]) -> list[str]:
         """The places (name, text) in which one of the needles is."""
-        needles = self.needles()
-        return [name for name, text in places if any(needle in form for needle in needles for form in _forms(text))]
+        needles = re.compile("|".join(map(re.escape, self.needles())))
+        return [name for name, text in places if any(needles.search(form) for form in _forms(text))]
 
 
 PERSON = ("name", "alias", "nik", "guardian_name", "guardian_phone", "address", "school")
