@@ -142,7 +142,7 @@ def _names(stack: Stack) -> list[str]:
     administrator, found = stack.client("administrator"), []
     for kind in ("agencies", "companies", "people", "accounts"):
         items = administrator.call("GET", f"/api/v1/{kind}?page_size=100").json()["items"]
-        found += [value for item in items for value in item.values() if isinstance(value, str) and len(value) > 1]
+        found += [item[field] for item in items for field in ("name", "email", "phone") if item.get(field)]
     return found
 
 
