@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pymongo import ASCENDING, DESCENDING
+from pymongo import ASCENDING
 from pymongo.database import Database
 
 from services.cases.model import SCREENING, Case, as_document
@@ -77,8 +77,3 @@ def history(database: Database, case_id: str) -> list[dict[str, Any]]:
     """The case's events, oldest first: `type`, `occurred_at`, `recorded_at`, `actor`, `data`."""
     with reachable():
         return list(database["journal"].find({"stream": case_id}, sort=[("version", ASCENDING)]))
-
-
-def newest_first(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, for a timeline."""
-    return sorted(entries, key=lambda entry: entry["version"] * DESCENDING)
