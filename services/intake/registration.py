@@ -90,7 +90,7 @@ def _register(
         unit.insert(foundation.database[REPORTS], _document(register, event.data, rules, actor, now, version))
         return {"report_id": report_id, "number": number}
 
-    return foundation.journal.run(work_unit, actor=actor, command=command)
+    return foundation.journal.add(work_unit, actor=actor, command=command)
 
 
 def _about_report(report: Mapping[str, Any]) -> dict[str, str]:

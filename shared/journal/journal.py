@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,8 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from shared import failpoints
-from shared.journal.unit import JOURNAL, Context, HasId, Unit, VersionConflict
+from shared.journal.group import Group, TakenApart
+from shared.journal.unit import JOURNAL, Additions, Context, HasId, Unit, VersionConflict
 from shared.mongo import Unavailable, is_unreachable
 from shared.telemetry.tracing import current_traceparent
 
@@ -64,6 +65,7 @@ class Journal:
         self.database = database
         self._clock = clock
         self._epoch: int | None = None
+        self._group = Group(self._write)
 
     def ensure_indexes(self) -> None:
         """Creates what the journal needs. Safe to repeat."""
@@ -95,8 +97,47 @@ class Journal:
         Raises KeyReused, VersionConflict, Duplicate, Mismatch, whatever `work` raises, or Unavailable after `budget`
         seconds.
         """
-        if context is None:
-            context = Context(actor.id, command.id if command else None, traceparent=current_traceparent())
+        context = context or _context(actor, command)
+        return self._carry_out(lambda: self.transact(self._whole(work, command), context, budget), command)
+
+    def add(
+        self,
+        work: Work,
+        *,
+        actor: HasId,
+        command: Command | None = None,
+        context: Context | None = None,
+        budget: float = BUDGET_SECONDS,
+    ) -> Mapping[str, Any]:
+        """As `run`, for work that only adds documents and reads nothing. It calls `work` once.
+
+        What several threads add at the same time shares one transaction, which is several times faster under load.
+        """
+        context = context or _context(actor, command)
+        unit = Unit(self.database, None, context, self.epoch, self._clock)
+        answer = self._whole(work, command)(unit)
+        additions = unit.additions()
+
+        def commit() -> Mapping[str, Any]:
+            try:
+                self._group.commit(additions, budget)
+            except TakenApart:
+                self._write([additions], budget)
+            return answer
+
+        return self._carry_out(commit, command)
+
+    def _write(self, batch: Sequence[Additions], budget: float) -> None:
+        """Commits the additions of several units in one transaction."""
+
+        def work(unit: Unit) -> None:
+            for additions in batch:
+                unit.take_in(additions)
+
+        self.transact(work, Context("system:journal"), budget)
+
+    def _whole(self, work: Work, command: Command | None) -> Work:
+        """The work and the record of its command."""
 
         def whole(unit: Unit) -> Mapping[str, Any]:
             answer = work(unit)
@@ -112,8 +153,11 @@ class Journal:
                 )
             return answer
 
+        return whole
+
+    def _carry_out(self, commit: Callable[[], Mapping[str, Any]], command: Command | None) -> Mapping[str, Any]:
         try:
-            answer = self.transact(whole, context, budget)
+            answer = commit()
         except (Unavailable, KeyReused):
             raise
         except Exception as error:
@@ -180,6 +224,10 @@ class Journal:
     def history(self, stream: str) -> Iterator[Mapping[str, Any]]:
         """The stream's entries, oldest first."""
         yield from self.database[JOURNAL].find({"stream": stream}, sort=[("version", ASCENDING)])
+
+
+def _context(actor: HasId, command: Command | None) -> Context:
+    return Context(actor.id, command.id if command else None, traceparent=current_traceparent())
 
 
 def _commit(session: ClientSession, deadline: float) -> None:

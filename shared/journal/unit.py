@@ -72,13 +72,27 @@ class Context:
         return cls(actor, event.correlation_id, event.id, event.traceparent)
 
 
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Additions:
+    """New documents by collection, and the keys that no other document may have."""
+
+    documents: Sequence[tuple[Collection, list[Document]]]
+    keys: frozenset[tuple[Any, ...]]
+
+
 class Unit:
-    """Gathers the writes of one transaction. Made by the journal and by the worker, handed to the code that decides."""
+    """Gathers the writes of one transaction. Made by the journal, handed to the code that decides.
+
+    Without a session it can only add, and reads nothing: what it gathered is then committed by `Journal.add`.
+    """
 
     def __init__(
         self,
         database: Database,
-        session: ClientSession,
+        session: ClientSession | None,
         context: Context,
         epoch: int,
         clock: Callable[[], datetime],
@@ -89,7 +103,7 @@ class Unit:
         self.memo: dict[str, Any] = {}
         self._epoch = epoch
         self._clock = clock
-        self._pending: dict[str, tuple[Collection, list[Any]]] = {}
+        self._pending: dict[str, tuple[Collection, list[Document | UpdateOne | DeleteOne]]] = {}
         self._streams: dict[str, int] = {}
 
     def append(self, stream: str, expected_version: int, events: Sequence[NewEvent]) -> int:
@@ -126,7 +140,7 @@ class Unit:
 
     def insert(self, collection: Collection, document: Mapping[str, Any]) -> None:
         """Adds a document. Duplicate is raised when the unit is flushed."""
-        self._add(collection, InsertOne(dict(document)))
+        self._add(collection, dict(document))
 
     def update(
         self,
@@ -174,12 +188,35 @@ class Unit:
 
     def flush(self) -> None:
         """Sends what has been gathered, inside the transaction. Raises VersionConflict or Duplicate."""
+        if self.session is None:
+            raise RuntimeError("work that reads, or changes what exists, is given to Journal.run")
         pending, self._pending = self._pending, {}
         for collection, operations in pending.values():
+            sent = [InsertOne(each) if isinstance(each, dict) else each for each in operations]
             with _duplicates(self, collection):
-                collection.bulk_write(operations, ordered=True, session=self.session)
+                collection.bulk_write(sent, ordered=True, session=self.session)
 
-    def _add(self, collection: Collection, operation: Any) -> None:
+    def additions(self) -> Additions:
+        """What was gathered, if it only adds. Raises RuntimeError for any other change."""
+        added: list[tuple[Collection, list[Document]]] = []
+        keys: set[tuple[Any, ...]] = set()
+        for collection, operations in self._pending.values():
+            documents = [each for each in operations if isinstance(each, dict)]
+            if len(documents) != len(operations):
+                raise RuntimeError("work that changes what exists is given to Journal.run")
+            added.append((collection, documents))
+            keys.update((collection.full_name, document["_id"]) for document in documents)
+            if collection.name == JOURNAL:
+                keys.update((document["stream"], document["version"]) for document in documents)
+        return Additions(added, frozenset(keys))
+
+    def take_in(self, additions: Additions) -> None:
+        """Adds what another unit gathered."""
+        for collection, documents in additions.documents:
+            for document in documents:
+                self._add(collection, document)
+
+    def _add(self, collection: Collection, operation: Document | UpdateOne | DeleteOne) -> None:
         self._pending.setdefault(collection.full_name, (collection, []))[1].append(operation)
 
     def conflict(self, collection: Collection, key: Mapping[str, Any]) -> Exception:

@@ -11,7 +11,7 @@ from shared.access.actor import system_actor
 from shared.events import InvalidEvent, NewEvent
 from shared.foundation import Foundation
 from shared.ids import new_id
-from shared.journal import Command, KeyReused, Unavailable, Unit, VersionConflict
+from shared.journal import Command, Duplicate, KeyReused, Unavailable, Unit, VersionConflict
 from shared.vault import NotHeld, UndeclaredField
 from tests.support.servers import Mongo
 
@@ -116,6 +116,67 @@ def test_a_key_with_another_body_is_refused(directory: Foundation) -> None:
     other = Command("another clerk", "key-1", "another body")
     with pytest.raises(VersionConflict):  # another caller's key is another key: the write is tried
         register(directory, command=other)
+
+
+def add(foundation: Foundation, number: int, **command: Any) -> Any:
+    """Adds one event and one document, reading nothing."""
+    stream = new_id("agency")
+
+    def work(unit: Unit) -> dict[str, Any]:
+        version = unit.append(stream, 0, [NewEvent("agency.registered", {**agency(), "agency_id": stream})])
+        unit.insert(foundation.database["agencies"], {"_id": number, "version": version})
+        return {"stream": stream}
+
+    return foundation.journal.add(work, actor=CLERK, **command)
+
+
+def test_what_many_add_at_once_is_all_there_in_few_transactions(mongo: Mongo, directory: Foundation) -> None:
+    def commits() -> int:
+        return int(mongo.client().admin.command("serverStatus")["transactions"]["totalCommitted"])
+
+    before = commits()
+    with ThreadPoolExecutor(32) as pool:
+        streams = {answer["stream"] for answer in pool.map(lambda number: add(directory, number), range(320))}
+    assert len(streams) == 320
+    assert {entry["stream"] for entry in directory.database["journal"].find()} == streams
+    assert directory.database["agencies"].count_documents({}) == 320
+    assert commits() - before < 200
+
+
+def test_of_many_that_add_at_once_only_the_ones_at_fault_are_refused(directory: Foundation) -> None:
+    for taken in range(0, 40, 4):
+        directory.database["agencies"].insert_one({"_id": taken})
+
+    def attempt(number: int) -> str:
+        try:
+            add(directory, number)
+        except Duplicate:
+            return "refused"
+        return "added"
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = list(pool.map(attempt, range(40)))
+    assert outcomes == ["refused", "added", "added", "added"] * 10
+    assert directory.database["journal"].count_documents({}) == 30
+
+
+def test_ten_clients_that_add_with_one_key_at_once_get_one_answer(directory: Foundation) -> None:
+    command = Command("staff-1", "paper-18", "fingerprint")
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda number: add(directory, number, command=command), range(10)))
+    assert len({answer["stream"] for answer in answers}) == 1
+    assert directory.database["journal"].count_documents({}) == 1
+
+
+def test_work_that_reads_or_changes_cannot_share_a_transaction(directory: Foundation) -> None:
+    agencies = directory.database["agencies"]
+    for work in (
+        lambda unit: unit.find_one(agencies, {}) or {},
+        lambda unit: unit.update(agencies, {"_id": 1}, {"$set": {"version": 2}}) or {},
+        lambda unit: unit.delete(agencies, {"_id": 1}) or {},
+    ):
+        with pytest.raises(RuntimeError, match="is given to Journal.run"):
+            directory.journal.add(work, actor=CLERK)
 
 
 def test_a_database_out_of_reach_is_said_so_and_found_again(mongo: Mongo, directory: Foundation) -> None:

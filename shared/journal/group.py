@@ -1,0 +1,110 @@
+"""Group commit: what several threads add at the same time is written in one transaction.
+
+While one transaction runs, what arrives waits and goes into the next one. Whoever waits first leads it, and hands the
+lead over afterwards, so that no request works for the others for longer than one transaction. What two of them cannot
+both add (the same id, the same version of a stream) is never put into one batch, and a batch that fails is taken apart:
+each of its members is then alone with its fault.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from shared.journal.unit import Additions
+from shared.mongo import Unavailable
+
+LARGEST = 64
+"""Members of one batch: far below what a transaction may hold, and more than a process has threads."""
+
+Write = Callable[[Sequence[Additions], float], None]
+
+
+class TakenApart(Exception):
+    """The batch failed for a reason that may be another's: this member must be committed alone."""
+
+
+@dataclass(eq=False)
+class _Member:
+    """Whose additions wait. `turn` is set when they are committed, have failed, or it is their thread's turn to lead."""
+
+    additions: Additions
+    deadline: float
+    turn: threading.Event = field(default_factory=threading.Event)
+    done: bool = False
+    error: Exception | None = None
+
+
+class Group:
+    """Gathers additions of one process. `write(batch, seconds)` commits them all, or none and raises."""
+
+    def __init__(self, write: Write) -> None:
+        self._write = write
+        self._lock = threading.Lock()
+        self._waiting: list[_Member] = []
+        self._led = False
+
+    def commit(self, additions: Additions, seconds: float) -> None:
+        """Returns when the additions are committed.
+
+        Raises what `write` raised for them alone, TakenApart if others were with them, Unavailable after `seconds`.
+        """
+        member = _Member(additions, time.monotonic() + seconds)
+        with self._lock:
+            self._waiting.append(member)
+            leads, self._led = not self._led, True
+        if not leads:
+            member.turn.wait()
+        if not member.done:
+            self._lead(member)
+        if member.error is not None:
+            raise member.error
+
+    def _lead(self, leader: _Member) -> None:
+        with self._lock:
+            batch = self._take(leader)
+        try:
+            seconds = leader.deadline - time.monotonic()
+            if seconds <= 0:
+                raise Unavailable
+            self._write([member.additions for member in batch], seconds)
+        except Unavailable as error:
+            _fail(batch, lambda: Unavailable(error.retry_after))
+        except Exception as error:  # noqa: BLE001  # one member's fault must not become the others'
+            _fail(batch, TakenApart if len(batch) > 1 else lambda fault=error: fault)
+        except BaseException:
+            _fail(batch, TakenApart)
+            raise
+        finally:
+            self._hand_over()
+            for member in batch:
+                member.done = True
+                member.turn.set()
+
+    def _take(self, leader: _Member) -> list[_Member]:
+        """The leader and those who wait, oldest first, without what collides with one that was taken."""
+        batch, left, keys = [leader], [], set(leader.additions.keys)
+        for member in self._waiting:
+            if member is leader:
+                continue
+            if len(batch) < LARGEST and keys.isdisjoint(member.additions.keys):
+                batch.append(member)
+                keys |= member.additions.keys
+            else:
+                left.append(member)
+        self._waiting = left
+        return batch
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting[0].turn.set()
+            else:
+                self._led = False
+
+
+def _fail(batch: Sequence[_Member], error: Callable[[], Exception]) -> None:
+    for member in batch:
+        member.error = error()
