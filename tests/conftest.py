@@ -56,16 +56,37 @@ def kafka(scratch: Path) -> Iterator[Kafka]:
         server.kill()
 
 
+def _new_prefix() -> str:
+    return f"t{uuid.uuid4().hex[:10]}_"
+
+
+@pytest.fixture(scope="session")
+def usual_prefix() -> str:
+    """The prefix of all tests that leave nothing on Kafka: giving every service its rights takes a second each time."""
+    return _new_prefix()
+
+
 @pytest.fixture
-def prefix(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh prefix for the names of databases and topics; what was made in the database under it is dropped."""
-    name = f"t{uuid.uuid4().hex[:10]}_"
+def prefix(request: pytest.FixtureRequest, usual_prefix: str) -> Iterator[str]:
+    """A prefix for the names of databases and topics, under which nothing is there yet."""
+    own = "kafka" in request.fixturenames
+    name = _new_prefix() if own else usual_prefix
     yield name
     if "mongo" in request.fixturenames:
         server: Mongo = request.getfixturevalue("mongo")
         for database in server.client().list_database_names():
             if database.startswith(name):
-                server.client().drop_database(database)
+                _clear(server.client()[database], drop=own)
+
+
+def _clear(database: Database[dict[str, Any]], drop: bool) -> None:
+    """Leaves nothing: indexes neither where the database goes, but where it is used again."""
+    if drop:
+        database.client.drop_database(database.name)
+        return
+    for collection in database.list_collection_names():
+        if database[collection].find_one() is not None:
+            database[collection].delete_many({})
 
 
 @pytest.fixture
