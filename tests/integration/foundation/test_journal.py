@@ -175,7 +175,7 @@ def test_work_that_reads_or_changes_cannot_share_a_transaction(directory: Founda
         lambda unit: unit.update(agencies, {"_id": 1}, {"$set": {"version": 2}}) or {},
         lambda unit: unit.delete(agencies, {"_id": 1}) or {},
     ):
-        with pytest.raises(RuntimeError, match="is given to Journal.run"):
+        with pytest.raises(RuntimeError, match="is given to Journal"):
             directory.journal.add(work, actor=CLERK)
 
 
