@@ -28,7 +28,7 @@ class TakenApart(Exception):
 
 @dataclass(eq=False)
 class _Member:
-    """Whose additions wait. `turn` is set when they are committed, have failed, or it is their thread's turn to lead."""
+    """Whose additions wait. `turn` is set when they are committed or have failed, or when it is theirs to lead."""
 
     additions: Additions
     deadline: float
@@ -64,32 +64,34 @@ class Group:
 
     def _lead(self, leader: _Member) -> None:
         with self._lock:
-            batch = self._take(leader)
-        try:
             seconds = leader.deadline - time.monotonic()
+            batch = self._take(leader, alone=seconds <= 0)
+        try:
             if seconds <= 0:
                 raise Unavailable
             self._write([member.additions for member in batch], seconds)
         except Unavailable as error:
-            _fail(batch, lambda: Unavailable(error.retry_after))
-        except Exception as error:  # noqa: BLE001  # one member's fault must not become the others'
-            _fail(batch, TakenApart if len(batch) > 1 else lambda fault=error: fault)
-        except BaseException:
-            _fail(batch, TakenApart)
-            raise
+            for member in batch:
+                member.error = Unavailable(error.retry_after)
+        except BaseException as error:
+            # One member's fault must not become the others'.
+            for member in batch:
+                member.error = TakenApart()
+            if len(batch) == 1 or not isinstance(error, Exception):
+                raise
         finally:
             self._hand_over()
             for member in batch:
                 member.done = True
                 member.turn.set()
 
-    def _take(self, leader: _Member) -> list[_Member]:
-        """The leader and those who wait, oldest first, without what collides with one that was taken."""
+    def _take(self, leader: _Member, alone: bool) -> list[_Member]:
+        """The leader and, unless it goes `alone`, those who wait, oldest first, without what collides with another."""
         batch, left, keys = [leader], [], set(leader.additions.keys)
         for member in self._waiting:
             if member is leader:
                 continue
-            if len(batch) < LARGEST and keys.isdisjoint(member.additions.keys):
+            if not alone and len(batch) < LARGEST and keys.isdisjoint(member.additions.keys):
                 batch.append(member)
                 keys |= member.additions.keys
             else:
@@ -103,8 +105,3 @@ class Group:
                 self._waiting[0].turn.set()
             else:
                 self._led = False
-
-
-def _fail(batch: Sequence[_Member], error: Callable[[], Exception]) -> None:
-    for member in batch:
-        member.error = error()

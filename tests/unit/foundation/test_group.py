@@ -92,9 +92,9 @@ def test_who_waited_too_long_is_told_so_and_the_next_one_leads() -> None:
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(group.commit, additions(1), 10)
         assert store.begun.wait(10)
-        late = pool.submit(group.commit, additions("same"), -1)
+        late = pool.submit(group.commit, additions("late"), -1)
         wait_for(lambda: len(group._waiting) == 1, "the late one waits")
-        later = pool.submit(group.commit, additions("same", 2), 10)
+        later = pool.submit(group.commit, additions("in time"), 10)
         wait_for(lambda: len(group._waiting) == 2, "the last one waits")
         store.go_on.set()
     assert first.exception() is None and later.exception() is None
