@@ -45,6 +45,8 @@ def register(report: Mapping[str, Any], key: Any) -> Mapping[str, Any]:
             else gettext("This is a live service: it takes no demonstration reports.")
         )
         raise Problem(422, "invalid", errors={"demonstration": [words]}) from None
+    except NotHeld:
+        raise Problem(404, "not_found") from None
 
 
 @blueprint.route("")
@@ -64,10 +66,7 @@ class Reports(MethodView):
     @requires("report.register")
     def post(self, report: dict[str, Any]) -> Any:
         """Register a report. The same request with the same Idempotency-Key is carried out once."""
-        answer = register(report, command(current_foundation().settings.secret_key, required=True))
-        registered = store.get(current_foundation().database, answer["report_id"])
-        if registered is None:
-            raise Problem(404, "not_found")
+        registered = register(report, command(current_foundation().settings.secret_key, required=True))
         location = f"{request.path}/{registered['number']}"
         return store.shown(registered), 201, {"Location": location, **etag(registered["version"])}
 

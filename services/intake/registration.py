@@ -10,13 +10,14 @@ from datetime import date, datetime, time
 from typing import Any
 
 from services.intake import model
-from services.intake.store import REPORTS
+from services.intake.store import REPORTS, get
 from shared import domain
 from shared.access import Actor
 from shared.domain.working_time import WIB, wib_date
 from shared.foundation import Foundation
 from shared.ids import new_id, new_number
 from shared.journal import Command, Duplicate, Unit
+from shared.vault import NotHeld
 
 PERSON_FIELDS = ("name", "alias", "nik", "guardian_name", "guardian_phone", "address", "school")
 NUMBER_LETTER = "L"
@@ -30,9 +31,9 @@ class WrongInstance(Exception):
 def register(
     foundation: Foundation, actor: Actor, report: Mapping[str, Any], command: Command | None
 ) -> Mapping[str, Any]:
-    """Registers an accepted report. Returns its `report_id` and `number`; a repeated command gets the first answer.
+    """Registers an accepted report and returns it as it is kept; a repeated command gets the report of the first time.
 
-    Raises WrongInstance, journal.KeyReused, journal.Unavailable.
+    Raises WrongInstance, journal.KeyReused, journal.Unavailable, vault.NotHeld.
     """
     demonstration = foundation.settings.demonstration
     if report.get("demonstration") not in (None, demonstration):
@@ -80,6 +81,8 @@ def _register(
     )
     [event] = model.decide(None, register, rules)
 
+    kept: dict[str, Any] = {}
+
     def work_unit(unit: Unit) -> dict[str, Any]:
         vault = foundation.sealed
         vault.create(unit, report_id, sealed_report)
@@ -87,10 +90,17 @@ def _register(
             if child.person_id is not None:
                 vault.create(unit, child.person_id, person)
         version = unit.append(report_id, 0, [event])
-        unit.insert(foundation.database[REPORTS], _document(register, event.data, rules, actor, now, version))
+        kept.update(_document(register, event.data, rules, actor, now, version))
+        unit.insert(foundation.database[REPORTS], kept)
         return {"report_id": report_id, "number": number}
 
-    return foundation.journal.add(work_unit, actor=actor, command=command)
+    answer = foundation.journal.add(work_unit, actor=actor, command=command)
+    if answer["report_id"] == report_id:
+        return kept
+    earlier = get(foundation.database, answer["report_id"])
+    if earlier is None:
+        raise NotHeld(answer["report_id"])
+    return earlier
 
 
 def _about_report(report: Mapping[str, Any]) -> dict[str, str]:

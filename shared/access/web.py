@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 
 from shared.access.actor import ANONYMOUS, Actor
 from shared.access.rights import Decision, may
-from shared.access.tokens import HEADER, TokenError, verify
+from shared.access.tokens import HEADER, TokenError, Verifier
 
 PUBLIC = "public"
 #: The attribute by which a view carries its rule; `functools.wraps` copies it, so the order of decorators is free.
@@ -63,9 +63,11 @@ def install(app: Flask, public_key: OKPKey) -> None:
     The rule is checked before a body is read, so that a stranger cannot make us parse one.
     """
 
+    verifier = Verifier(public_key)
+
     @app.before_request
     def identify_and_check() -> Response | None:
-        g.actor = _actor_of_request(public_key)
+        g.actor = _actor_of_request(verifier)
         return _refusal()
 
     @app.after_request
@@ -106,12 +108,12 @@ def safe_next(target: str | None) -> str | None:
     return None
 
 
-def _actor_of_request(public_key: OKPKey) -> Actor:
+def _actor_of_request(verifier: Verifier) -> Actor:
     token = request.headers.get(HEADER)
     if not token:
         return ANONYMOUS
     try:
-        return verify(public_key, token)
+        return verifier.verify(token)
     except TokenError:
         return ANONYMOUS
 

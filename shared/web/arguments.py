@@ -5,8 +5,11 @@ A misspelt filter that is silently ignored shows more than was asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import flask_smorest
-from marshmallow import RAISE
+from marshmallow import RAISE, Schema
 from webargs.flaskparser import FlaskParser
 
 
@@ -18,3 +21,9 @@ class Blueprint(flask_smorest.Blueprint):
     """Use it as flask_smorest.Blueprint."""
 
     ARGUMENTS_PARSER = _Parser()
+
+    def arguments(self, schema: type[Schema] | Schema, **options: Any) -> Callable[[Any], Any]:
+        """As flask_smorest's, with one instance of the schema for all requests: a fresh one for each copies its fields
+        and those of its parts, which takes as long as checking a report does."""
+        decorator: Callable[[Any], Any] = super().arguments(schema() if isinstance(schema, type) else schema, **options)
+        return decorator

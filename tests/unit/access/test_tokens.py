@@ -13,10 +13,18 @@ from joserfc.jwk import OKPKey
 
 from shared.access import tokens
 from shared.access.actor import Actor
-from shared.access.tokens import TokenError, create_key_files, issue, load_private_key, load_public_key, verify
+from shared.access.tokens import (
+    Issuer,
+    TokenError,
+    Verifier,
+    create_key_files,
+    issue,
+    load_private_key,
+    load_public_key,
+    verify,
+)
 
 CLERK = Actor("account-1", "intake_clerk", agency_id="agency-1", session="session-1", name="Petugas (contoh)")
-#: When this file was read: what lies far before or after it does so for every test.
 #: When this file was read: what lies far before or after it does so for every test.
 NOW = int(time.time())
 
@@ -55,6 +63,27 @@ def encoded(part):
 def test_a_token_brings_back_the_actor(keys):
     private, public, _ = keys
     assert verify(public, issue(private, CLERK)) == CLERK
+
+
+def test_the_same_actor_gets_the_same_token_for_a_minute_and_another_actor_another(keys, monkeypatch):
+    private, public, _ = keys
+    issuer = Issuer(private)
+    first = issuer.issue(CLERK)
+    assert issuer.issue(CLERK) == first
+    elsewhere = Actor(CLERK.id, CLERK.role, "agency-2", CLERK.session, CLERK.name)
+    assert verify(public, issuer.issue(elsewhere)).agency_id == "agency-2"
+    monkeypatch.setattr(tokens.time, "time", lambda: NOW + 61 + 10)
+    assert issuer.issue(CLERK) != first
+
+
+def test_a_token_that_was_verified_before_expires_all_the_same(keys, monkeypatch):
+    private, public, _ = keys
+    verifier = Verifier(public)
+    token = issue(private, CLERK)
+    assert verifier.verify(token) == verifier.verify(token) == CLERK
+    monkeypatch.setattr(tokens.time, "time", lambda: NOW + 400)
+    with pytest.raises(TokenError):
+        verifier.verify(token)
 
 
 def test_the_private_key_is_for_its_owner_only_and_never_replaced(keys):
