@@ -31,6 +31,7 @@ from shared.worker.processor import Handler, Processor, Record, read
 POLL_MS = 200
 BATCH = 500
 SESSION_TIMEOUT_MS = 6_000
+METADATA_SECONDS = 3
 CLOSE_MS = 3_000
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
 IDLE_CHECK_SECONDS = 3.0
@@ -89,6 +90,9 @@ class Worker:
                     heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
                     partition_assignment_strategy=[CooperativeStickyAssignor],
                     fetch_max_wait_ms=100,
+                    # A group whose leader did not know of a topic yet (just made, or its broker just started) shares
+                    # out nothing of it, and looks again only when this time is over: five minutes by default.
+                    metadata_max_age_ms=METADATA_SECONDS * 1_000,
                     reconnect_backoff_max_ms=1_000,
                     bootstrap_timeout_ms=3_000,
                 )
