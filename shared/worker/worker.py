@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 
-from kafka import ConsumerRebalanceListener, KafkaConsumer, TopicPartition
+from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
@@ -25,13 +25,13 @@ from shared.journal import Unavailable
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 from shared.worker import positions
+from shared.worker.consumer import Consumer
 from shared.worker.positions import PositionLost
 from shared.worker.processor import Handler, Processor, Record, read
 
 POLL_MS = 200
 BATCH = 500
 SESSION_TIMEOUT_MS = 6_000
-METADATA_SECONDS = 3
 CLOSE_MS = 3_000
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
 IDLE_CHECK_SECONDS = 3.0
@@ -74,11 +74,11 @@ class Worker:
         finally:
             consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
 
-    def _connect(self, stop: threading.Event) -> KafkaConsumer | None:
+    def _connect(self, stop: threading.Event) -> Consumer | None:
         """A consumer; waits for a broker. None if told to stop meanwhile."""
         while not stop.is_set():
             try:
-                return KafkaConsumer(
+                return Consumer(
                     bootstrap_servers=list(self._settings.kafka_bootstrap),
                     client_id=f"rujukan-worker-{self._service}",
                     group_id=group_of(self._settings.prefix, self._service),
@@ -90,9 +90,6 @@ class Worker:
                     heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
                     partition_assignment_strategy=[CooperativeStickyAssignor],
                     fetch_max_wait_ms=100,
-                    # A group whose leader did not know of a topic yet (just made, or its broker just started) shares
-                    # out nothing of it, and looks again only when this time is over: five minutes by default.
-                    metadata_max_age_ms=METADATA_SECONDS * 1_000,
                     reconnect_backoff_max_ms=1_000,
                     bootstrap_timeout_ms=3_000,
                 )
@@ -101,7 +98,7 @@ class Worker:
                 stop.wait(FIRST_BACKOFF_SECONDS)
         return None
 
-    def _round(self, consumer: KafkaConsumer, stop: threading.Event) -> None:
+    def _round(self, consumer: Consumer, stop: threading.Event) -> None:
         polled = consumer.poll(timeout_ms=POLL_MS)
         try:
             if self._assigned.is_set():
@@ -128,7 +125,7 @@ class Worker:
             self._wait_out(consumer, stop)
             self._assigned.set()
 
-    def _take_up(self, consumer: KafkaConsumer) -> None:
+    def _take_up(self, consumer: Consumer) -> None:
         """Seeks every assigned partition to its position."""
         assignment = consumer.assignment()
         if not assignment:
@@ -157,7 +154,7 @@ class Worker:
             if positions.load(self._foundation.database, name, topic_id) != position:
                 raise PositionLost(name)
 
-    def _wait_out(self, consumer: KafkaConsumer, stop: threading.Event) -> None:
+    def _wait_out(self, consumer: Consumer, stop: threading.Event) -> None:
         """Keeps polling, paused, until the database answers: bounded backoff, membership kept."""
         metrics.WORKER_WAITING.labels(self._service).set(1)
         backoff = FIRST_BACKOFF_SECONDS
@@ -180,7 +177,7 @@ class Worker:
             return False
         return True
 
-    def _tell_kafka(self, consumer: KafkaConsumer) -> None:
+    def _tell_kafka(self, consumer: Consumer) -> None:
         """Commits the positions to Kafka, where tools look for lag. Nothing depends on it."""
         offsets = {}
         behind: dict[str, int] = {}
