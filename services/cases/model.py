@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from shared.domain.working_time import wib_date
 from shared.events import NewEvent
 
 SCREENING, ASSESSMENT = "screening", "assessment"
@@ -157,7 +158,7 @@ def _screened(case: Case, command: Screen) -> NewEvent:
         raise Refused("already_screened")
     if command.screened_at > command.now:
         raise Refused("in_the_future")
-    if command.screened_at.date() < case.received_on:
+    if wib_date(command.screened_at) < case.received_on:
         raise Refused("before_receipt")
     data = {**_named(case), "risk": command.risk, "on_time": command.screened_at <= case.screening_due_at}
     return NewEvent("case.screened", data, command.screened_at)

@@ -212,6 +212,8 @@ def app(foundation: Foundation, feed: Feed, monkeypatch: pytest.MonkeyPatch) -> 
     """The web application; the ends of the topics are those of the feed."""
     monkeypatch.setattr(freshness, "_ask", lambda settings: feed.ends())
     monkeypatch.setattr(freshness, "GOOD_FOR", 0.0)
+    # What another test was told under the same names is not known here.
+    monkeypatch.setattr(freshness, "_known", {})
     return create_app(foundation)
 
 

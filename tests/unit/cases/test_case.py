@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -82,6 +83,13 @@ def test_a_screening_of_an_impossible_day_is_refused(days: int, reason: str) -> 
     with pytest.raises(model.Refused) as refused:
         model.decide(case, model.Screen("low", RECEIVED + timedelta(days=days), RECEIVED + timedelta(days=2)))
     assert refused.value.reason == reason
+
+
+def test_a_report_of_the_small_hours_is_screened_at_once() -> None:
+    """At 02.00 WIB it is still yesterday in UTC: the days that are compared are those of the office."""
+    night = datetime(2026, 3, 1, 19, 0, tzinfo=UTC)
+    case = after(None, replace(open_command(night), received_at=night))
+    assert after(case, model.Screen("high", night, night)).stage == "assessment"
 
 
 def test_a_case_is_screened_once() -> None:
