@@ -18,13 +18,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the long campaigns")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         # Two test processes share the work (pyproject.toml): what needs one running product stays in one of them, and
         # otherwise a file does, for the servers that it starts.
         folder = item.path.parent
         whole = folder.name in ("e2e", "local", "chaos")
-        item.add_marker(pytest.mark.xdist_group(folder.name if whole else str(item.path)))
+        item.add_marker(pytest.mark.xdist_group(folder.name if whole else item.path.stem))
         if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="a long campaign: give --long"))
 
