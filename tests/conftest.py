@@ -8,10 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from pymongo.database import Database
 
 from tests.support.servers import Kafka, Mongo
+
+
+# Time says nothing here: machines are shared. Examples follow from the test itself, so that a failure comes again; the
+# long campaigns draw fresh ones.
+hypothesis.settings.register_profile(
+    "usual", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("usual")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
