@@ -14,7 +14,6 @@ from pymongo.database import Database
 
 from tests.support.servers import Kafka, Mongo
 
-
 # Time says nothing here: machines are shared. Examples follow from the test itself, so that a failure comes again; the
 # long campaigns draw fresh ones.
 hypothesis.settings.register_profile(
