@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -20,6 +21,9 @@ from deploy.cli.output import say, show_json, show_table
 from deploy.local import kafka
 from deploy.local.state import State
 from shared.settings import SERVICES, SettingsError
+
+if TYPE_CHECKING:
+    from shared.foundation import Foundation
 
 OLDEST_UNPUBLISHED_SECONDS = 60
 """An entry that waits longer for Kafka is named as a problem."""
@@ -108,13 +112,25 @@ def _servers(environ: Mapping[str, str], prefect: str | None, problems: list[str
 def _mongodb_answers(environ: Mapping[str, str]) -> bool:
     from pymongo.errors import PyMongoError
 
-    from deploy import processes
     from shared.vault.keys import KeyFileError
 
     try:
-        return bool(processes.foundation("directory", environ).database.command("ping")["ok"])
+        with _foundation("directory", environ) as base:
+            return bool(base.database.command("ping")["ok"])
     except (PyMongoError, SettingsError, KeyFileError):
         return False
+
+
+@contextmanager
+def _foundation(service: str, environ: Mapping[str, str]) -> Iterator[Foundation]:
+    """A service's foundation for the length of a `with` block. Raises SettingsError, KeyFileError."""
+    from deploy import processes
+
+    base = processes.foundation(service, environ)
+    try:
+        yield base
+    finally:
+        base.database.client.close()
 
 
 def _http_answers(url: str) -> bool:
@@ -134,7 +150,8 @@ def _service(service: str, environ: Mapping[str, str], problems: list[str]) -> d
     from shared.vault.keys import KeyFileError
 
     try:
-        found = service_status(processes.foundation(service, environ), processes.consumed(service))
+        with _foundation(service, environ) as base:
+            found = service_status(base, processes.consumed(service))
     except (SettingsError, KeyFileError) as error:
         problems.append(f"{service}: {error}")
         return {"service": service}
