@@ -1,4 +1,4 @@
-"""One running product for all end-to-end tests, without the clock."""
+"""One running product for all end-to-end tests, without the clock; it ends with the last of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support.stack import Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack"), "--without-clock")
     try:
