@@ -12,6 +12,7 @@ import hypothesis
 import pytest
 from pymongo.database import Database
 
+from tests.support.browser import NO_BROWSER
 from tests.support.servers import Kafka, Mongo
 
 # Time says nothing here: machines are shared. Examples follow from the test itself, so that a failure comes again; the
@@ -36,6 +37,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.xdist_group(folder.name if whole else item.path.stem))
         if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="a long campaign: give --long"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Says loudly, where the eye falls last, that pages were not looked at."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    left_out = [report for report in skipped if isinstance(report.longrepr, tuple) and NO_BROWSER in report.longrepr[2]]
+    if left_out:
+        terminalreporter.section("browser tests left out", sep="!", bold=True, yellow=True)
+        terminalreporter.line(
+            f"{len(left_out)} tests of pages were LEFT OUT: {NO_BROWSER} (sudo apt install chromium)",
+            bold=True,
+            yellow=True,
+        )
 
 
 @pytest.fixture(scope="session")

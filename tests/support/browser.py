@@ -30,6 +30,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
+NO_BROWSER = "there is no Chromium or Chrome here"
 TELEPHONE = {"width": 360, "height": 780}
 DESKTOP = {"width": 1280, "height": 900}
 #: CSS pixels that a finger needs.
@@ -45,7 +46,7 @@ def require_browser() -> str:
     """The path of a browser. Without one the test is left out, loudly; with RUJUKAN_INSIST_ON_BROWSER=1 it fails."""
     path = find_browser()
     if path is None:
-        reason = f"no Chromium or Chrome found ({', '.join(NAMES)}): browser tests are left out"
+        reason = f"{NO_BROWSER} ({', '.join(NAMES)}): browser tests are left out"
         if os.environ.get(INSIST) == "1":
             pytest.fail(f"{reason}, but {INSIST}=1")
         pytest.skip(reason)
