@@ -10,13 +10,14 @@ import re
 from datetime import date
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from services.intake.model import FACTS
 from shared import domain
 from shared.domain.working_time import wib_date
 from shared.events.fields import Flag
 from shared.foundation import utc_now
+from shared.validation import Schema
 from shared.web.language import N_
 
 EARLIEST = date(2000, 1, 1)

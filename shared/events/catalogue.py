@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, validate
+from marshmallow import EXCLUDE, RAISE, ValidationError, validate
 
 from shared.events.fields import Code, Date, Flag, Id, ListOf, Moment, Number, Part
+from shared.validation import Schema
 
 REASONS = ("requested", "endpoint_gone", "schedule_exhausted", "agency_closed", "account_closed")
 SUBSCRIBABLE = ("case.opened", "case.screened", "case.screening_overdue")

@@ -64,7 +64,7 @@ def json_schema(entry: EventType) -> dict[str, Any]:
 def _constraints(_converter: Any, field: Any, **_: Any) -> dict[str, Any]:
     """What the fields of ours allow, in JSON Schema's words. Places are left open: another city has others."""
     if isinstance(field, Code) and field.list_name not in PLACES:
-        return {"enum": sorted(field.known())}
+        return {"enum": sorted(field.known)}
     pattern = getattr(field, "pattern", None)
     return {"pattern": f"^{pattern}$"} if pattern else {}
 

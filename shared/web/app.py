@@ -47,7 +47,6 @@ def create_app(
     service = settings.service
     app = Flask(import_name, static_url_path=f"/{service}/static")
     app.extensions["rujukan"] = foundation
-    app.json.sort_keys = False  # type: ignore[attr-defined]
 
     language.install(app, [Path(app.root_path) / "translations"], pseudo=settings.environment == "local")
     _install_templates(app, service)

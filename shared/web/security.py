@@ -9,7 +9,8 @@ import hashlib
 import hmac
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
 from shared.web.problem import Problem
@@ -47,6 +48,15 @@ _SIMPLE_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data", "te
 csrf = CSRFProtect()
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's; for a request without a cookie of ours it makes no signer."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        if self.get_cookie_name(app) in request.cookies:
+            return super().open_session(app, request)
+        return self.session_class()
+
+
 def install(app: Flask, service: str, secret_key: str, base_url: str) -> None:
     """Sets the session cookie, the CSRF protection and the headers of `app`. `check` is called by app.py."""
     app.config.update(
@@ -62,6 +72,7 @@ def install(app: Flask, service: str, secret_key: str, base_url: str) -> None:
         WTF_CSRF_SSL_STRICT=False,
         RUJUKAN_ORIGIN=_origin(base_url),
     )
+    app.session_interface = _Sessions()
     csrf.init_app(app)
     secure = urlsplit(base_url).scheme == "https"
 
