@@ -6,6 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary, to_binary
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
 from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema
@@ -53,6 +56,35 @@ def test_an_event_survives_the_way_over_kafka() -> None:
     assert event.occurred_at == entry()["occurred_at"]
 
 
+def test_the_sdk_of_cloudevents_reads_what_we_write() -> None:
+    written = encode("directory", entry(traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01"))
+    assert written.key is not None and written.value is not None
+    read = from_binary(KafkaMessage(dict(written.headers), written.key, written.value), JSONFormat())
+    assert (read.get_id(), read.get_type(), read.get_subject()) == (
+        entry()["_id"],
+        "agency.registered",
+        written.key.decode(),
+    )
+    assert read.get_source() == "/rujukan/directory" and read.get_specversion() == "1.0"
+    assert read.get_time() == entry()["occurred_at"] and read.get_data() == AGENCY
+    assert read.get_dataschema() == "urn:rujukan:event:agency.registered:1"
+    for extension, value in (("streamversion", "1"), ("epoch", "1"), ("actor", "account-1"), ("correlationid", "c")):
+        assert read.get_extension(extension) == value
+    assert read.get_extension("traceparent") == dict(written.headers)["ce_traceparent"].decode()
+
+
+def test_we_read_what_the_sdk_of_cloudevents_writes() -> None:
+    ours = decode(encode("directory", entry()))
+    attributes = {
+        "specversion": "1.0", "id": ours.id, "type": ours.type, "source": "/rujukan/directory", "subject": ours.stream,
+        "time": ours.occurred_at, "datacontenttype": "application/json", "streamversion": "1", "epoch": "1",
+        "recordedat": ours.recorded_at.isoformat(), "actor": ours.actor, "correlationid": ours.correlation_id,
+    }  # fmt: skip
+    theirs = to_binary(CloudEvent(attributes, dict(AGENCY)), JSONFormat(), key_mapper=lambda _: ours.stream)
+    value = theirs.value if isinstance(theirs.value, bytes) else theirs.value.encode()
+    assert decode(Message(ours.stream.encode(), value, list(theirs.headers.items()))) == ours
+
+
 @pytest.mark.parametrize(
     "change",
     [{"name": "Puskesmas Medono"}, {"kind": "Puskesmas Medono"}, {"kind": "unheard_of"}, {"active": "yes"},
@@ -81,7 +113,8 @@ def header(message: Message, name: str, value: bytes | None) -> Message:
     [
         *[(name, None) for name in REQUIRED],
         ("ce_type", b"\xff"), ("ce_type", b"agency.exploded"), ("ce_streamversion", b"0"), ("ce_streamversion", b"one"),
-        ("ce_streamversion", "²".encode()), ("ce_time", b"yesterday"), ("ce_recordedat", b"now"),
+        ("ce_streamversion", "²".encode()), ("ce_time", b"yesterday"), ("ce_time", b"2026-11-24"),
+        ("ce_time", b"0001-01-01T00:00:00+23:59"), ("ce_recordedat", b"now"),
         ("content-type", b"text/plain"), ("ce_specversion", b"0.3"),
     ],
 )  # fmt: skip
