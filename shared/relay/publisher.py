@@ -46,11 +46,10 @@ class Publisher:
             reconnect_backoff_max_ms=1_000,
         )
 
-    def publish(self, entries: Sequence[Mapping[str, Any]]) -> tuple[list[str], bool]:
+    def publish(self, entries: Sequence[Mapping[str, Any]]) -> list[str]:
         """Sends the entries in order and waits for the acknowledgements, at most SEND_SECONDS in all.
 
-        Returns the ids acknowledged, and whether all were. An entry behind an unknown one of its stream does not
-        count as acknowledged.
+        Returns the ids acknowledged. An entry behind an unknown one of its stream does not count as acknowledged.
         """
         sent: list[tuple[Mapping[str, Any], Any]] = []
         held: set[str] = set()
@@ -65,8 +64,7 @@ class Publisher:
                 held.add(entry["stream"])
                 continue
             sent.append((entry, future))
-        acknowledged = list(self._acknowledged(sent, held))
-        return acknowledged, len(acknowledged) == len(entries)
+        return list(self._acknowledged(sent, held))
 
     def _acknowledged(self, sent: Iterable[tuple[Mapping[str, Any], Any]], held: set[str]) -> Iterable[str]:
         deadline = time.monotonic() + SEND_SECONDS

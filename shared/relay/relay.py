@@ -1,8 +1,9 @@
 """Journal to Kafka: publishes what is pending, oldest first, in order within each stream, and marks it.
 
 Woken by a change stream, which only wakes: what is pending is found by an index, so that a lost oplog position never
-means a skipped event. When Kafka is down the journal keeps what is pending and the relay catches up. When the outcome
-of a send is unknown, `RelayStuck` ends the process: its supervisor starts it anew with a fresh producer.
+means a skipped event. While a batch is sent, the next is read and the one before is marked. When Kafka is down the
+journal keeps what is pending and the relay catches up. When the outcome of a send is unknown, `RelayStuck` ends the
+process: its supervisor starts it anew with a fresh producer.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,10 +34,14 @@ from shared.telemetry.logs import get_logger
 from shared.telemetry.tracing import span
 
 LEASE = "relay"
-BATCH = 500
+BATCH = 1_000
+READ_ON = 20
+"""Batches that may be read onwards before the reading begins at the oldest again: who committed late is found there."""
 IDLE_SECONDS = 0.5
 STANDBY_SECONDS = 1.0
 BACKOFF_SECONDS = 1.0
+
+Entry = Mapping[str, Any]
 
 log = get_logger(__name__)
 
@@ -91,46 +97,70 @@ class Relay:
                 self._publisher.close()
 
     def _lead(self, lease: leases.Lease, waker: _Waker, stop: threading.Event) -> None:
-        while not stop.is_set():
-            waker.clear()
-            entries = self._pending()
-            self._observe(entries)
-            if not entries:
-                leases.renew(self._database, lease)
-                waker.wait(IDLE_SECONDS)
-                continue
-            publisher = self._connected()
-            if publisher is None:
-                leases.renew(self._database, lease)
-                stop.wait(BACKOFF_SECONDS)
-                continue
-            with span("relay.publish", entries[0].get("traceparent"), attributes={"entries": len(entries)}):
-                acknowledged, complete = publisher.publish(entries)
-            failpoints.reach("relay.published")
-            if acknowledged:
-                self._mark(lease, acknowledged)
-                metrics.RELAY_PUBLISHED.labels(self._service).inc(len(acknowledged))
-            if not complete:
-                metrics.RELAY_FAILED.labels(self._service).inc(len(entries) - len(acknowledged))
-                raise RelayStuck(f"{len(entries) - len(acknowledged)} sends were not acknowledged")
+        with ThreadPoolExecutor(2, thread_name_prefix="relay") as aside:
+            marked: Future[None] | None = None
+            read: Future[list[Entry]] | None = None
+            read_on = 0
+            sent: set[str] = set()
+            while not stop.is_set():
+                waker.clear()
+                entries = read.result() if read else []
+                if not entries:
+                    # Only now is it certain which are still pending: whatever is read was not sent before.
+                    _finish(marked)
+                    marked, read_on, sent = None, 0, set()
+                    entries = self._pending()
+                    self._observe(entries)
+                read = None
+                if not entries:
+                    leases.renew(self._database, lease)
+                    waker.wait(IDLE_SECONDS)
+                    continue
+                publisher = self._connected()
+                if publisher is None:
+                    leases.renew(self._database, lease)
+                    stop.wait(BACKOFF_SECONDS)
+                    continue
+                if len(entries) > BATCH // 2 and read_on < READ_ON:
+                    read_on += 1
+                    last = max(entry["sequence"] for entry in entries)
+                    read = aside.submit(self._pending, last, sent | {entry["_id"] for entry in entries})
+                acknowledged = self._publish(publisher, entries)
+                _finish(marked)
+                sent = set(acknowledged)
+                marked = aside.submit(self._mark, lease, acknowledged)
+                if len(acknowledged) < len(entries):
+                    _finish(marked)
+                    raise RelayStuck(f"{len(entries) - len(acknowledged)} sends were not acknowledged")
+            _finish(marked)
 
-    def _pending(self) -> list[Mapping[str, Any]]:
+    def _publish(self, publisher: Publisher, entries: list[Entry]) -> list[str]:
+        with span("relay.publish", entries[0].get("traceparent"), attributes={"entries": len(entries)}):
+            acknowledged = publisher.publish(entries)
+        failpoints.reach("relay.published")
+        metrics.RELAY_PUBLISHED.labels(self._service).inc(len(acknowledged))
+        metrics.RELAY_FAILED.labels(self._service).inc(len(entries) - len(acknowledged))
+        return acknowledged
+
+    def _pending(self, onwards: int = 0, sent: Set[str] = frozenset()) -> list[Entry]:
         """The oldest unpublished entries, each stream from its first unpublished one on.
 
+        With `onwards` those from that sequence on; those that were `sent`, and may not be marked yet, are left out.
         Two writers' clocks may differ, so the order of insertion alone could put version 2 before version 1: a stream
         whose earlier version is still pending waits for the next round.
         """
-        entries: list[Mapping[str, Any]] = list(
-            self._database[JOURNAL].find({"pending": True}, sort=[("sequence", ASCENDING)], limit=BATCH, hint="pending")
-        )
+        journal = self._database[JOURNAL]
+        wanted: dict[str, Any] = {"pending": True, **({"sequence": {"$gte": onwards}} if onwards else {})}
+        found = journal.find(wanted, sort=[("sequence", ASCENDING)], limit=BATCH, hint="pending")
+        entries: list[Entry] = [entry for entry in found if entry["_id"] not in sent]
         first: dict[str, int] = {}
         for entry in entries:
             first[entry["stream"]] = min(entry["version"], first.get(entry["stream"], entry["version"]))
         before = [{"stream": stream, "version": version - 1} for stream, version in first.items() if version > 1]
         waiting: set[str] = set()
         if before:
-            earlier = self._database[JOURNAL].find({"$or": before, "pending": True}, {"stream": 1})
-            waiting = {entry["stream"] for entry in earlier}
+            earlier = journal.find({"$or": before, "pending": True}, {"stream": 1})
+            waiting = {entry["stream"] for entry in earlier if entry["_id"] not in sent}
         ready = [entry for entry in entries if entry["stream"] not in waiting]
         return _contiguous(ready)
 
@@ -145,6 +175,8 @@ class Relay:
 
     def _mark(self, lease: leases.Lease, ids: list[str]) -> None:
         """Marks the entries published, in one transaction with the proof that the lease is still held."""
+        if not ids:
+            return
         with (
             self._database.client.start_session() as session,
             session.start_transaction(write_concern=WriteConcern("majority", j=True)),
@@ -152,21 +184,27 @@ class Relay:
             leases.renew(self._database, lease, session)
             self._database[JOURNAL].update_many(
                 {"_id": {"$in": ids}},
-                [{"$set": {"published_at": "$$NOW"}}, {"$unset": "pending"}],
+                {"$unset": {"pending": ""}, "$currentDate": {"published_at": True}},
                 session=session,
             )
 
-    def _observe(self, entries: list[Mapping[str, Any]]) -> None:
+    def _observe(self, entries: list[Entry]) -> None:
         age = (datetime.now(UTC) - entries[0]["recorded_at"]).total_seconds() if entries else 0.0
         metrics.RELAY_OLDEST.labels(self._service).set(max(0.0, age))
 
 
-def _contiguous(entries: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _finish(marked: Future[None] | None) -> None:
+    """Waits for the marks. Raises what they raised."""
+    if marked is not None:
+        marked.result()
+
+
+def _contiguous(entries: list[Entry]) -> list[Entry]:
     """The entries in order of version within each stream, without what lies behind a gap."""
-    streams: dict[str, list[Mapping[str, Any]]] = {}
+    streams: dict[str, list[Entry]] = {}
     for entry in entries:
         streams.setdefault(entry["stream"], []).append(entry)
-    ordered: list[Mapping[str, Any]] = []
+    ordered: list[Entry] = []
     for stream in streams.values():
         stream.sort(key=lambda entry: entry["version"])
         for position, entry in enumerate(stream):
