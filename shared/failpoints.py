@@ -8,14 +8,32 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+
+
+class Crash(BaseException):
+    """What `raise` raises at a failpoint: nobody catches it, so that the work ends there as a kill would end it."""
+
+
+def _send(number: signal.Signals) -> Callable[[str], None]:
+    return lambda _: os.kill(os.getpid(), number)
+
+
+def _crash(name: str) -> None:
+    raise Crash(name)
+
 
 _actions: dict[str, str] = {}
-ACTIONS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+ACTIONS: dict[str, Callable[[str], None]] = {
+    "kill": _send(signal.SIGKILL),
+    "stop": _send(signal.SIGSTOP),
+    "raise": _crash,
+}
+"""Each is called with the failpoint's name. A test that runs the parts in its own process may add one of its own."""
 
 
 def configure(failpoints: Iterable[str]) -> None:
-    """Arms the failpoints, each `name=kill` or `name=stop`. Raises ValueError for another action."""
+    """Arms the failpoints, each `name=kill`, `name=stop` or `name=raise`. Raises ValueError for another action."""
     _actions.clear()
     for entry in failpoints:
         name, _, action = entry.partition("=")
@@ -25,6 +43,6 @@ def configure(failpoints: Iterable[str]) -> None:
 
 
 def reach(name: str) -> None:
-    """Passed at the named moment: does nothing unless the failpoint is armed; then sends the signal to this process."""
+    """Passed at the named moment: does nothing unless the failpoint is armed; then does what was asked for."""
     if _actions and (action := _actions.get(name)):
-        os.kill(os.getpid(), ACTIONS[action])
+        ACTIONS[action](name)

@@ -200,6 +200,7 @@ class Journal:
         except BaseException:
             session.abort_transaction()
             raise
+        failpoints.reach("journal.flushed")
         _commit(session, deadline)
         return answer
 

@@ -135,6 +135,7 @@ class Relay:
             _finish(marked)
 
     def _publish(self, publisher: Publisher, entries: list[Entry]) -> list[str]:
+        failpoints.reach("relay.read")
         with span("relay.publish", entries[0].get("traceparent"), attributes={"entries": len(entries)}):
             acknowledged = publisher.publish(entries)
         failpoints.reach("relay.published")

@@ -112,6 +112,7 @@ class Worker:
                 for r in batch
             ]
             if records:
+                failpoints.reach("worker.polled")
                 self._processor.process(records)
                 failpoints.reach("worker.committed")
                 self._tell_kafka(consumer)
