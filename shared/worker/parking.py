@@ -44,12 +44,16 @@ def park(
     error: str,
     attempts: int,
     now: datetime,
-) -> None:
-    """Puts a message into its key's queue.
+) -> bool:
+    """Puts a message into its key's queue. False if it waits there already: the topic was read again.
 
     `place` has `topic`, `partition` and `offset`; `version` is (epoch, version), where they could be read.
     """
     database = unit.database
+    identifier = f"{place['topic']}:{place['partition']}:{place['offset']}"
+    there = unit.find_one(database[PARKED], {"_id": identifier})
+    if there is not None and message_of(there) == message:
+        return False
     # The queue's own document is written by whoever adds and whoever takes, so that the two cannot miss each other.
     unit.update(database[QUEUES], {"_id": key}, {"$inc": {"added": 1}}, upsert=True)
     queue = unit.find_one(database[QUEUES], {"_id": key})
@@ -57,7 +61,8 @@ def park(
     unit.insert(
         database[PARKED],
         {
-            "_id": f"{place['topic']}:{place['partition']}:{place['offset']}",
+            # Another message has this place where the topic was made anew.
+            "_id": identifier if there is None else f"{identifier}#{queue['added']}",
             "key": key,
             "number": queue["added"],
             **place,
@@ -73,6 +78,7 @@ def park(
             "headers": [[name, Binary(value)] for name, value in message.headers],
         },
     )
+    return True
 
 
 def first(unit: Unit, key: str) -> dict[str, Any] | None:

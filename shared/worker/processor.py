@@ -153,7 +153,7 @@ class Processor:
             if header is not None and last.get(header.stream, (0, 0)) >= (header.epoch, header.version):
                 counts["skipped"] = counts.get("skipped", 0) + 1
             elif reason := self._reason_to_park(record, last, waiting, park):
-                parking.park(
+                added = parking.park(
                     unit,
                     record.key,
                     record.place,
@@ -163,7 +163,7 @@ class Processor:
                     self._foundation.clock(),
                 )
                 waiting.add(record.key)
-                counts["parked"] = counts.get("parked", 0) + 1
+                counts["parked"] = counts.get("parked", 0) + added
             elif header is not None:
                 self.handle(unit, record)
                 last[header.stream] = moved[header.stream] = (header.epoch, header.version)
