@@ -107,7 +107,7 @@ def parked_drop(
     state: StateOption = DEFAULT_STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Drop one parked event for good. That it was dropped stays on record.
+    """Drop the first event of a key's queue for good. That it was dropped stays on record.
 
     Example: rujukan parked drop cases intake.reports:3:1042
     """
@@ -116,8 +116,11 @@ def parked_drop(
     base = foundation(service, state)
     if not yes:
         typer.confirm(f"Drop {place}? Its effect will never happen.", abort=True)
-    with _database_errors():
-        dropped = operations.drop(base, place)
+    try:
+        with _database_errors():
+            dropped = operations.drop(base, place)
+    except operations.NotFirst as error:
+        fail(f"It waits behind another event of its key, which would be lost with it: {error}")
     if not dropped:
         fail(f"{service} has parked nothing at {place}")
     if as_json:

@@ -10,18 +10,23 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pymongo.database import Database
+from pymongo.errors import PyMongoError
 
 from shared.access.actor import system_actor
 from shared.foundation import Foundation
-from shared.journal import Context, Unit
+from shared.journal import Context, Unavailable, Unit
 from shared.worker import parking, positions
-from shared.worker.processor import Handler, Processor, Record, gap, read
+from shared.worker.processor import Handler, Processor, Record, gap, read, why
 
 OPERATOR = system_actor("operator").id
 
 
 class StillFails(Exception):
     """The head of a queue still cannot be handled; it and what waits behind it stay parked."""
+
+
+class NotFirst(Exception):
+    """The event waits behind another of its key: to drop it first would count that one's version as seen too."""
 
 
 def parked(database: Database, key: str | None = None) -> list[dict[str, Any]]:
@@ -68,21 +73,30 @@ def replay_parked(foundation: Foundation, handlers: Mapping[str, Handler], key: 
             parking.remove(unit, entry)
             return True
 
-        if not _transact(foundation, work):
+        try:
+            more = _transact(foundation, work)
+        except (StillFails, Unavailable, PyMongoError):
+            raise
+        except Exception as error:
+            raise StillFails(why(error)) from error
+        if not more:
             return done
         done += 1
 
 
 def drop(foundation: Foundation, identifier: str) -> bool:
-    """Removes one parked event for good and counts its version as seen; the drop is kept on record.
+    """Removes the first event of a queue for good and counts its version as seen; the drop is kept on record.
 
-    Returns False if there is none.
+    Returns False if there is none. Raises NotFirst for one that waits behind another: its text names the first.
     """
 
     def work(unit: Unit) -> bool:
         entry = unit.find_one(unit.database[parking.PARKED], {"_id": identifier})
         if entry is None:
             return False
+        head = parking.first(unit, entry["key"])
+        if head is not None and head["_id"] != identifier:
+            raise NotFirst(f"{head['_id']} is before it")
         header = read(_record(entry), {}).header
         if header is not None:
             last = positions.seen(unit, [header.stream])

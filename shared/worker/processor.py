@@ -127,7 +127,7 @@ class Processor:
                 error = again
         attempts = 1 if isinstance(error, Permanent) else ATTEMPTS
         log.error("event_parked", **record.place, type=record.header and record.header.type, exc_info=error)
-        self._commit([record], park={id(record): (_why(error), attempts)})
+        self._commit([record], park={id(record): (why(error), attempts)})
 
     def _commit(self, records: Sequence[Record], park: Mapping[int, tuple[str, int]] | None = None) -> None:
         counts: dict[str, int] = {}
@@ -211,7 +211,7 @@ def gap(header: Header, last: positions.Seen) -> tuple[str, int] | None:
     return f"expected version {expected} of the stream, found {header.version}", 0
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
     """What an operator is told: our own words for a Permanent, only the kind of error for anything else."""
     return str(error) if isinstance(error, Permanent) else type(error).__name__
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from shared.events import Event, Message, encode
 from shared.foundation import Foundation
 from shared.ids import new_id
-from shared.journal import Unit
+from shared.journal import Unavailable, Unit
 from shared.worker import operations, processor
 from shared.worker.processor import Processor, Record, read
 
@@ -92,3 +93,37 @@ def test_another_message_at_the_place_of_a_parked_one_waits_too(reporting: Found
     handler.error = None
     assert replay(reporting, handler) == 2
     assert effects(reporting) == [1, 2]
+
+
+def test_an_event_cannot_be_given_up_before_those_it_waits_behind(reporting: Foundation, handler: Broken) -> None:
+    handler.error = RuntimeError("broken")
+    member(reporting, handler)(message(1), message(2), message(3))
+    with pytest.raises(operations.NotFirst, match=f"{TOPIC}:0:0"):
+        operations.drop(reporting, f"{TOPIC}:0:1")
+    assert len(operations.parked(reporting.database)) == 3
+    assert operations.drop(reporting, f"{TOPIC}:0:0")
+    handler.error = None
+    assert replay(reporting, handler) == 2
+    assert effects(reporting) == [2, 3]
+
+
+def test_a_replay_says_how_the_handler_failed_and_leaves_the_queue(reporting: Foundation, handler: Broken) -> None:
+    handler.error = RuntimeError("broken")
+    member(reporting, handler)(message(1))
+    with pytest.raises(operations.StillFails, match=r"^RuntimeError$"):
+        replay(reporting, handler)
+    handler.error = processor.Permanent("no such agency")
+    with pytest.raises(operations.StillFails, match=r"^no such agency$"):
+        replay(reporting, handler)
+    assert len(operations.parked(reporting.database)) == 1
+
+
+def test_a_replay_without_a_database_is_no_fault_of_the_event(
+    reporting: Foundation, handler: Broken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(reporting.journal, "transact", away)
+    with pytest.raises(Unavailable):
+        replay(reporting, handler)
