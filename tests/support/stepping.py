@@ -52,10 +52,20 @@ class Stepped(threading.Event):
 
         One that is held goes on from there; with `crash` naming the failpoint where it is held, it crashes there.
         """
+        self.begin_round(hold=hold, crash=crash)
+        self.finish_round()
+
+    def begin_round(self, *, hold: str | None = None, crash: str | None = None) -> None:
+        """As `round`, without waiting: several parts go on at the same time."""
         assert self.alive, f"{self.name} has ended: {self.error!r}"
         self._hold, self._crash = hold, crash
         self._turn.release()
-        self._wait()
+
+    def finish_round(self) -> None:
+        """Waits for the end of the round that was begun."""
+        assert self._back.acquire(timeout=LONGEST_SECONDS), f"{self.name} hangs in its round"
+        if super().is_set():
+            self._thread.join(LONGEST_SECONDS)
 
     def end(self) -> None:
         """Tells it to stop, as SIGTERM does, and waits until it has."""
@@ -99,11 +109,6 @@ class Stepped(threading.Event):
     def _give_back(self) -> None:
         self._back.release()
         self._turn.acquire()
-
-    def _wait(self) -> None:
-        assert self._back.acquire(timeout=LONGEST_SECONDS), f"{self.name} hangs in its round"
-        if super().is_set():
-            self._thread.join(LONGEST_SECONDS)
 
 
 @contextmanager
