@@ -7,7 +7,7 @@ decided in model/tables.py.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -30,26 +30,33 @@ def ensure_indexes(database: Database[Document]) -> None:
     database[CUBES].create_index([("demonstration", ASCENDING), ("month", ASCENDING)])
 
 
+def load_facts(unit: Unit, identifiers: Iterable[str]) -> None:
+    """Reads the facts that a batch will ask for in one piece."""
+    unit.load(unit.database[FACTS], identifiers)
+
+
 def fact(unit: Unit, identifier: str) -> Fact | None:
     """The fact of a report or case as this unit sees it; None if there is none."""
-    found = unit.memo.get(f"{FACTS}/{identifier}")
-    return found if found is not None else unit.find_one(unit.database[FACTS], {"_id": identifier}, {"_id": 0})
+    return unit.get(unit.database[FACTS], identifier)
 
 
 def keep_fact(unit: Unit, identifier: str, content: Fact) -> None:
-    """Writes the fact, and remembers it for the rest of the unit, so that a later event need not read it."""
-    unit.memo[f"{FACTS}/{identifier}"] = content
-    unit.update(unit.database[FACTS], {"_id": identifier}, {"$set": content}, upsert=True)
+    """Writes the fact; a later event of the unit need not read it."""
+    unit.put(unit.database[FACTS], identifier, content)
 
 
 def add(unit: Unit, cell: Cell, changes: Mapping[str, int], recorded_at: datetime) -> None:
-    """Adds to the counts of one cell. `recorded_at` is that of the event that caused it."""
+    """Adds to the counts of one cell. `recorded_at` is that of the event that caused it.
+
+    Each partition has a document of its own for a cell, so that two workers never wait for each other's counts.
+    """
     kind = "demonstration" if cell.demonstration else "live"
-    unit.update(
+    unit.add(
         unit.database[CUBES],
-        {"_id": f"{kind}|{cell.month}|{cell.kecamatan}|{cell.severity}"},
-        {"$inc": dict(changes), "$max": {"recorded_at": recorded_at}, "$setOnInsert": cell._asdict()},
-        upsert=True,
+        f"{kind}|{cell.month}|{cell.kecamatan}|{cell.severity}|{unit.origin}",
+        changes,
+        highest={"recorded_at": recorded_at},
+        first=cell._asdict(),
     )
 
 

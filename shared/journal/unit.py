@@ -21,6 +21,7 @@ from pymongo.errors import BulkWriteError, OperationFailure
 
 from shared.events import CATALOGUE, Event, NewEvent
 from shared.events.catalogue import produce
+from shared.journal.merged import Merged
 
 JOURNAL = "journal"
 DUPLICATE_KEY = 11000
@@ -100,10 +101,12 @@ class Unit:
         self.database = database
         self.session = session
         self.context = context
-        self.memo: dict[str, Any] = {}
+        self.origin = ""
+        """Where the event being handled came from (a partition): counts that are kept apart by it never conflict."""
         self._epoch = epoch
         self._clock = clock
         self._pending: dict[str, tuple[Collection, list[Document | UpdateOne | DeleteOne]]] = {}
+        self._merged: dict[str, Merged] = {}
         self._streams: dict[str, int] = {}
 
     def append(self, stream: str, expected_version: int, events: Sequence[NewEvent]) -> int:
@@ -166,6 +169,43 @@ class Unit:
         """Removes one document, if it is there."""
         self._add(collection, DeleteOne(filter))
 
+    def put(self, collection: Collection, identifier: str, content: Mapping[str, Any]) -> None:
+        """Says what the document with this id is. However often in a unit, it is written once.
+
+        A collection is written by `put` and `add`, or by the others, not by both.
+        """
+        self._merge(collection).put(identifier, content)
+
+    def add(
+        self,
+        collection: Collection,
+        identifier: str,
+        increments: Mapping[str, int],
+        *,
+        highest: Mapping[str, Any],
+        first: Mapping[str, Any],
+    ) -> None:
+        """Adds to the numbers of a document, raises what is `highest`, sets `first` if it is new: once per unit."""
+        self._merge(collection).add(identifier, increments, highest, first)
+
+    def load(self, collection: Collection, identifiers: Iterable[str]) -> None:
+        """Reads those documents in one piece, so that `get` need not ask for each. It sends nothing."""
+        merged = self._merge(collection)
+        missing = merged.missing(identifiers)
+        if missing:
+            merged.learn(missing, collection.find({"_id": {"$in": missing}}, session=self.session))
+
+    def get(self, collection: Collection, identifier: str) -> dict[str, Any] | None:
+        """A document that is written by `put`, as this unit sees it, without its id; None if there is none."""
+        self.load(collection, [identifier])
+        return self._merge(collection).get(identifier)
+
+    def _merge(self, collection: Collection) -> Merged:
+        merged = self._merged.get(collection.full_name)
+        if merged is None:
+            merged = self._merged[collection.full_name] = Merged(collection)
+        return merged
+
     def find_one(
         self, collection: Collection, filter: Mapping[str, Any], projection: Any = None
     ) -> dict[str, Any] | None:
@@ -198,6 +238,9 @@ class Unit:
             sent = [InsertOne(each) if isinstance(each, dict) else each for each in operations]
             with _duplicates(self, collection):
                 collection.bulk_write(sent, ordered=True, session=self.session)
+        for merged in self._merged.values():
+            with _duplicates(self, merged.collection):
+                merged.send(self.session)
 
     def _insert(self, collection: Collection, documents: Sequence[Any]) -> None:
         """One plain command for all: it reports errors in its reply. (The driver's bulk write takes twice as long.)"""
@@ -209,6 +252,8 @@ class Unit:
 
     def additions(self) -> Additions:
         """What was gathered, if it only adds. Raises RuntimeError for any other change."""
+        if self._merged:
+            raise RuntimeError("work that changes what exists is given to Journal.run")
         added: list[tuple[Collection, list[Document]]] = []
         keys: set[tuple[Any, ...]] = set()
         for collection, operations in self._pending.values():

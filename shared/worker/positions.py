@@ -53,7 +53,7 @@ def move(unit: Unit, partition: str, before: Position | None, topic_id: str, off
         else:
             unit.update(positions, _still(partition, before), {"$set": after}, must_match=True)
     except (Duplicate, Mismatch) as error:
-        if error.collection == POSITIONS:
+        if error.collection == positions.name:
             raise PositionLost(partition) from None
         raise
     return Position(topic_id, offset, stored=True)
@@ -71,13 +71,13 @@ Seen = dict[str, tuple[int, int]]
 
 def seen(unit: Unit, streams: Iterable[str]) -> Seen:
     """stream -> (epoch, version) of the last event that was seen, for the streams that were seen at all."""
-    found = unit.find(unit.database[VERSIONS], {"_id": {"$in": list(streams)}})
-    return {entry["_id"]: (int(entry["epoch"]), int(entry["version"])) for entry in found}
+    versions, streams = unit.database[VERSIONS], list(streams)
+    unit.load(versions, streams)
+    found = {stream: unit.get(versions, stream) for stream in streams}
+    return {stream: (int(entry["epoch"]), int(entry["version"])) for stream, entry in found.items() if entry}
 
 
 def remember(unit: Unit, versions: Seen) -> None:
     """Writes the last (epoch, version) of each stream in the unit's transaction."""
     for stream, (epoch, version) in versions.items():
-        unit.update(
-            unit.database[VERSIONS], {"_id": stream}, {"$set": {"epoch": epoch, "version": version}}, upsert=True
-        )
+        unit.put(unit.database[VERSIONS], stream, {"epoch": epoch, "version": version})

@@ -23,6 +23,7 @@ from shared.worker import parking, positions
 from shared.worker.positions import Position, PositionLost
 
 Handler = Callable[[Event, Unit], None]
+Reading = Callable[[Sequence[Event], Unit], None]
 ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS = 0.1
 BUDGET_SECONDS = 8.0
@@ -32,6 +33,17 @@ log = get_logger(__name__)
 
 class Permanent(Exception):
     """Raised by a handler for what no repetition can mend. The text goes to the operator: no values in it."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A handler that is told of all its events of a batch before the first of them, so that it reads in one piece."""
+
+    handle: Handler
+    prepare: Reading
+
+    def __call__(self, event: Event, unit: Unit) -> None:
+        self.handle(event, unit)
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,7 @@ class Processor:
         streams = {record.header.stream for record in records if record.header}
         last = positions.seen(unit, streams)
         waiting = parking.waiting_keys(unit, {record.key for record in records})
+        self._prepare(unit, records)
         moved: positions.Seen = {}
         for record in records:
             header = record.header
@@ -170,6 +183,13 @@ class Processor:
                 counts[header.type] = counts.get(header.type, 0) + 1
         positions.remember(unit, moved)
 
+    def _prepare(self, unit: Unit, records: Sequence[Record]) -> None:
+        for handler in dict.fromkeys(self._handlers.values()):
+            if isinstance(handler, Prepared):
+                events = [r.event for r in records if r.event and self._handlers.get(r.event.type) == handler]
+                if events:
+                    handler.prepare(events, unit)
+
     def _reason_to_park(
         self, record: Record, last: positions.Seen, waiting: set[str], park: Mapping[int, tuple[str, int]]
     ) -> tuple[str, int] | None:
@@ -187,6 +207,7 @@ class Processor:
         if event is None:
             return
         unit.context = Context.of(event, self._actor)
+        unit.origin = f"{record.topic.removeprefix(self._foundation.settings.prefix)}:{record.partition}"
         with span(f"handle {event.type}", event.traceparent, attributes={"event": event.id}):
             self._handlers[event.type](event, unit)
 

@@ -30,7 +30,7 @@ from shared.worker.positions import PositionLost
 from shared.worker.processor import Handler, Processor, Record, read
 
 POLL_MS = 200
-BATCH = 500
+BATCH = 1_000
 SESSION_TIMEOUT_MS = 6_000
 CLOSE_MS = 3_000
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
