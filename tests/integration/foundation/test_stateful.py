@@ -112,6 +112,18 @@ class Promises(RuleBasedStateMachine):
             assert answer == attempt.answer
             self.ledger.acknowledge(attempt, counts)
 
+    @precondition(lambda self: self.ledger.commands)
+    @rule(data=st.data(), stream=streams, counts=st.booleans(), another_body=st.booleans())
+    def a_command_comes_again(self, data: st.DataObject, stream: str, counts: bool, another_body: bool) -> None:
+        key = data.draw(st.sampled_from(sorted(self.ledger.commands)), "key")
+        body, answer = self.ledger.commands[key]
+        attempt = self.attempt({stream: 1}, key, "a third body" if another_body else body)
+        if another_body:
+            with pytest.raises(KeyReused):
+                self.world.write(attempt, counts)
+        else:
+            assert self.world.write(attempt, counts) == answer, "a repeated command got another answer"
+
     @precondition(lambda self: self.ledger.streams)
     @rule(data=st.data(), counts=st.booleans())
     def write_at_a_version_that_has_passed(self, data: st.DataObject, counts: bool) -> None:
@@ -197,13 +209,9 @@ class Promises(RuleBasedStateMachine):
     def a_relay_goes_on(self, which: int, rounds: int, hold: str | None, crash: str | None) -> None:
         part = self.relay_part(which)
         for _ in range(rounds):
-            fenced = part.held_at == "relay.published" and self.token() != self.tokens[part]
-            before = self.world.pending()
             self.go_on(part, hold, crash)
-            assert not fenced or self.world.pending() == before, "a relay marked under another's lease"
             if part.held_at or not part.alive:
                 break
-        self.tokens[part] = self.token()
 
     def token(self) -> int | None:
         """Under which fencing number a relay leads, or led last."""
@@ -218,6 +226,19 @@ class Promises(RuleBasedStateMachine):
     @rule()
     def the_lease_runs_out(self) -> None:
         self.world.directory.database[LEASES].update_many({}, [{"$set": {"expires_at": {"$subtract": ["$$NOW", 1]}}}])
+
+    @precondition(lambda self: any(part.held_at for part in self.relays))
+    @rule()
+    def another_relay_takes_over_from_one_that_is_held(self) -> None:
+        self.the_lease_runs_out()
+        if len(self.relays) == 1:
+            self.relays.append(self.world.relay())
+        before = self.token()
+        end = time.monotonic() + PATIENCE_SECONDS
+        for part in [part for part in self.relays if not part.held_at]:
+            while self.token() == before:
+                assert time.monotonic() < end, "nobody takes the lease"
+                self.go_on(part)
 
     @precondition(lambda self: self.relays)
     @rule(which=either)
@@ -287,8 +308,13 @@ class Promises(RuleBasedStateMachine):
         self.world.another_member_handles(partition, most)
 
     def go_on(self, part: Stepped, hold: str | None = None, crash: str | None = None) -> None:
+        fenced = part.held_at == "relay.published" and self.token() != self.tokens[part]
+        pending = self.world.pending()
         part.round(hold=hold, crash=crash)
         self.look_after(part)
+        assert not fenced or self.world.pending() == pending, "a relay marked what it sent under a lease it had lost"
+        if part.held_at == "relay.published":
+            self.tokens[part] = self.token()
 
     def look_after(self, part: Stepped) -> None:
         """A part that crashed is gone; the next one is made when it is needed."""
