@@ -45,12 +45,13 @@ def run(environ: Mapping[str, str], say: Callable[[str], None] = lambda _: None)
 
 def ensure_indexes(service: str, environ: Mapping[str, str]) -> None:
     """The indexes of the service's journal, of its worker and of its own collections."""
-    from shared.worker import parking
+    from shared.worker import generations, parking
 
     base = processes.foundation(service, environ)
     base.journal.ensure_indexes()
-    parking.ensure_indexes(base.database)
-    processes.module(service, "store").ensure_indexes(base.database)
+    live = generations.live(base.database)
+    parking.ensure_indexes(live)
+    processes.module(service, "store").ensure_indexes(live)
     base.database.client.close()
 
 

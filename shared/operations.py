@@ -19,7 +19,7 @@ from shared.foundation import Foundation
 from shared.journal.unit import JOURNAL
 from shared.relay import lease
 from shared.settings import Settings
-from shared.worker import parking, positions
+from shared.worker import generations, parking, positions
 
 POLL_MS = 500
 
@@ -43,14 +43,15 @@ def service_status(foundation: Foundation, consumed: Iterable[str] = ()) -> dict
         "unpublished": waiting if publishes else None,
         "oldest_unpublished_seconds": _age(oldest["recorded_at"]) if oldest else None,
         "relay": leader["holder"] if leader else None,
-        "parked": database[parking.PARKED].estimated_document_count(),
+        "parked": generations.live(database)[parking.PARKED].estimated_document_count(),
         "lag": lag(foundation, names) if names else None,
     }
 
 
 def lag(foundation: Foundation, names: Iterable[str]) -> int | None:
     """How many events of the topics the service has not read yet; None if Kafka does not answer."""
-    stored = {entry["_id"]: int(entry["offset"]) for entry in foundation.database[positions.POSITIONS].find()}
+    live = generations.live(foundation.database)
+    stored = {entry["_id"]: int(entry["offset"]) for entry in live[positions.POSITIONS].find()}
     try:
         ends = _ends(foundation.settings, names)
     except (KafkaError, BrokerUnavailable):

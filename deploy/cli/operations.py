@@ -6,6 +6,7 @@ Thin: shared.operations and shared.worker.operations do the work.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -193,26 +194,43 @@ def replay(
     state: StateOption = DEFAULT_STATE,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a service's worker read its topics again from the start.
+    """Read a service's topics again from the start.
 
-    Read models are emptied and built anew; what has other effects (cases, deliveries) stays, and nothing happens twice.
+    Read models (reporting) are built anew beside the live ones, which serve and grow until the new ones have caught up
+    and take their place at once. It says how far it is; interrupted or killed, the same command goes on where it was.
+    What has other effects (cases, deliveries) stays: its worker reads again, and nothing happens or is sent twice.
 
     Example: rujukan replay reporting
     """
     from deploy import processes
+    from shared.events.topics import BrokerUnavailable
     from shared.worker import positions
 
     base = foundation(service, state)
     rebuilt = processes.has_module(service, "rebuild")
-    with _database_errors():
-        if rebuilt:
-            processes.module(service, "rebuild").rebuild(base)
-        else:
-            base.database[positions.POSITIONS].delete_many({})
+    try:
+        with _database_errors():
+            if rebuilt:
+                whole = processes.module(service, "rebuild").rebuild(base, _say_progress)
+            else:
+                base.database[positions.POSITIONS].delete_many({})
+    except BrokerUnavailable as error:
+        fail(f"{error}. What is built so far is kept: the same command goes on.")
+    except KeyboardInterrupt:
+        fail("Interrupted. What is built so far is kept: the same command goes on.")
     if as_json:
         show_json({"service": service, "rebuilt": rebuilt})
-    else:
+    elif not rebuilt:
         say(f"{service} reads its topics again from the start; its running worker begins within seconds.")
+    elif whole:
+        say(f"{service}'s read models are made anew and serve now; the old ones are removed.")
+    else:
+        say(f"{service}'s read models were made anew before; the old ones are removed now.")
+
+
+def _say_progress(progress: Any) -> None:
+    """How far a rebuild is, to where it does not mix with an answer in JSON."""
+    print(f"{progress.done:,} of {progress.total:,} events, {progress.rate:,.0f} a second", file=sys.stderr, flush=True)
 
 
 def sweep(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:

@@ -15,15 +15,15 @@ from datetime import datetime
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 from kafka.protocol.consumer.offsets import OffsetSpec
+from pymongo.database import Database
 
 from services.reporting import store
 from services.reporting.handlers import TOPICS
-from services.reporting.rebuild import rebuilding
 from shared.foundation import Foundation
 from shared.mongo import reachable
 from shared.settings import Settings
 from shared.telemetry.logs import get_logger
-from shared.worker import parking, positions
+from shared.worker import generations, parking, positions
 
 #: Seconds for which an answer of Kafka is used again, and that each step of asking may take.
 GOOD_FOR, PATIENCE = 2.0, 1.0
@@ -44,25 +44,27 @@ class Freshness:
     last_event_at: datetime | None
     events_behind: int | None
     events_parked: int
-    rebuilding: bool
     span: tuple[str, str] | None
 
 
 def freshness(foundation: Foundation) -> Freshness:
     """How current counts are that are read after this call. Raises Unavailable."""
-    database = foundation.database
     asked_at, ends = _ends(foundation)
+
+    def ask(live: Database[store.Document]) -> tuple[dict[str, int], int, tuple[str, str, datetime] | None]:
+        reached = {entry["_id"]: entry["offset"] for entry in live[positions.POSITIONS].find()}
+        span = store.span(live, foundation.settings.demonstration)
+        return reached, live[parking.PARKED].count_documents({}), span
+
     with reachable():
-        reached = {entry["_id"]: entry["offset"] for entry in database[positions.POSITIONS].find()}
-        parked = database[parking.PARKED].count_documents({})
+        reached, parked, span = generations.read(foundation.database, ask)
     behind = None if ends is None else sum(max(0, end - reached.get(name, 0)) for name, end in ends.items())
-    first, last, last_event_at = store.span(database, foundation.settings.demonstration) or (None, None, None)
+    first, last, last_event_at = span or (None, None, None)
     return Freshness(
         as_of=asked_at if behind == 0 else last_event_at,
         last_event_at=last_event_at,
         events_behind=behind,
         events_parked=parked,
-        rebuilding=rebuilding(database),
         span=(first, last) if first and last else None,
     )
 

@@ -115,7 +115,6 @@ class ShownFreshness(Schema):
     last_event_at = fields.AwareDateTime(required=True, allow_none=True)
     events_behind = fields.Integer(required=True, allow_none=True)
     events_parked = fields.Integer(required=True)
-    rebuilding = fields.Boolean(required=True)
 
 
 class ShownTable(Schema):

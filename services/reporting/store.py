@@ -1,5 +1,5 @@
-"""What reporting keeps in MongoDB: `facts` (one per report and case), `cubes` (counts by month, kecamatan, severity),
-and in `state` the note of a rebuild. Everything here can be made again from the log.
+"""What reporting keeps in MongoDB: `facts` (one per report and case) and `cubes` (counts by month, kecamatan, severity,
+partition). Both are made from the log, generation by generation (shared.worker.generations).
 
 Handlers write through the functions here, pages and the API read through them. Which numbers may be shown to whom is
 decided in model/tables.py.
@@ -18,9 +18,9 @@ from services.reporting.model.facts import MEASURES, Cell, Fact
 from services.reporting.model.tables import Counts
 from shared.journal import Unit
 from shared.mongo import reachable
+from shared.worker import generations
 
-FACTS, CUBES, STATE = "facts", "cubes", "state"
-REBUILD = "rebuild"
+FACTS, CUBES = "facts", "cubes"
 
 Document = dict[str, Any]
 
@@ -68,13 +68,17 @@ def counts(database: Database[Document], demonstration: bool, period: tuple[str,
         {"$group": {"_id": {"kecamatan": "$kecamatan", "month": "$month"}, **sums}},
     ]
     with reachable():
-        return {(row["_id"]["kecamatan"], row["_id"]["month"]): row for row in database[CUBES].aggregate(pipeline)}
+        rows = generations.read(database, lambda live: list(live[CUBES].aggregate(pipeline)))
+        return {(row["_id"]["kecamatan"], row["_id"]["month"]): row for row in rows}
 
 
-def span(database: Database[Document], demonstration: bool) -> tuple[str, str, datetime] | None:
-    """The first and the last month with any count, and when the last event that was counted was recorded."""
+def span(live: Database[Document], demonstration: bool) -> tuple[str, str, datetime] | None:
+    """The first and the last month with any count, and when the last event that was counted was recorded.
+
+    `live` is the database as the live generation sees it.
+    """
     whole = {"first": {"$min": "$month"}, "last": {"$max": "$month"}, "recorded_at": {"$max": "$recorded_at"}}
     pipeline: list[Document] = [{"$match": {"demonstration": demonstration}}, {"$group": {"_id": None, **whole}}]
     with reachable():
-        found = next(iter(database[CUBES].aggregate(pipeline)), None)
+        found = next(iter(live[CUBES].aggregate(pipeline)), None)
     return (found["first"], found["last"], found["recorded_at"]) if found else None

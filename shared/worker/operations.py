@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from shared.access.actor import system_actor
 from shared.foundation import Foundation
 from shared.journal import Context, Unavailable, Unit
-from shared.worker import parking, positions
+from shared.worker import generations, parking, positions
 from shared.worker.processor import Handler, Processor, Record, gap, read, why
 
 OPERATOR = system_actor("operator").id
@@ -32,12 +32,13 @@ class NotFirst(Exception):
 def parked(database: Database, key: str | None = None) -> list[dict[str, Any]]:
     """The parked events, each key's queue in its order, without the messages themselves."""
     hidden = {"value": 0, "headers": 0, "record_key": 0}
+    database = generations.live(database)
     return list(database[parking.PARKED].find({"key": key} if key else {}, hidden).sort(list(parking.ORDER)))
 
 
 def inspect(database: Database, identifier: str) -> dict[str, Any] | None:
     """One parked event (`topic:partition:offset`) with its message as text."""
-    entry = database[parking.PARKED].find_one({"_id": identifier})
+    entry = generations.live(database)[parking.PARKED].find_one({"_id": identifier})
     if entry is None:
         return None
     message = parking.message_of(entry)
@@ -52,6 +53,7 @@ def replay_parked(foundation: Foundation, handlers: Mapping[str, Handler], key: 
 
     Stops at the first that fails again: StillFails says how it failed.
     """
+    foundation = _live(foundation)
     processor = Processor(foundation, handlers)
     done = 0
     while True:
@@ -103,7 +105,7 @@ def drop(foundation: Foundation, identifier: str) -> bool:
             if last.get(header.stream, (0, 0)) < (header.epoch, header.version):
                 positions.remember(unit, {header.stream: (header.epoch, header.version)})
         unit.insert(
-            unit.database["dropped"],
+            unit.database[generations.DROPPED],
             {
                 **{name: entry[name] for name in ("key", "event", "type", "error")},
                 "place": identifier,
@@ -114,7 +116,11 @@ def drop(foundation: Foundation, identifier: str) -> bool:
         parking.remove(unit, entry)
         return True
 
-    return bool(_transact(foundation, work))
+    return bool(_transact(_live(foundation), work))
+
+
+def _live(foundation: Foundation) -> Foundation:
+    return generations.of(foundation, generations.state(foundation.database)["live"])
 
 
 def _transact(foundation: Foundation, work: Callable[[Unit], Any]) -> Any:

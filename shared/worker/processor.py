@@ -19,7 +19,7 @@ from shared.journal import Context, Unavailable, Unit
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 from shared.telemetry.tracing import span
-from shared.worker import parking, positions
+from shared.worker import generations, parking, positions
 from shared.worker.positions import Position, PositionLost
 
 Handler = Callable[[Event, Unit], None]
@@ -146,6 +146,7 @@ class Processor:
 
         def work(unit: Unit) -> dict[str, Position]:
             counts.clear()
+            generations.check(unit)
             self._apply(unit, records, park or {}, counts)
             return self._move(unit, records)
 

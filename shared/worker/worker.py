@@ -24,7 +24,7 @@ from shared.foundation import Foundation
 from shared.journal import Unavailable
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
-from shared.worker import positions
+from shared.worker import generations, positions
 from shared.worker.consumer import Consumer
 from shared.worker.positions import PositionLost
 from shared.worker.processor import Handler, Processor, Record, read
@@ -58,6 +58,7 @@ class Worker:
         self._topics = [self._settings.prefix + topic for topic in topics]
         self._handlers = handlers
         self._processor = Processor(foundation, handlers)
+        self._database = foundation.database
         self._service = foundation.settings.service
         self._assigned = threading.Event()
         self._checked = time.monotonic()
@@ -138,21 +139,23 @@ class Worker:
             raise BrokerUnavailable(type(error).__name__) from error
         finally:
             client.close()
+        number = generations.state(self._foundation.database)["live"]
+        self._processor = Processor(generations.of(self._foundation, number), self._handlers)
+        self._database = generations.view(self._foundation.database, number)
         self._processor.topic_ids = ids
-        self._processor.positions = {}
         for partition in assignment:
             name = f"{partition.topic}:{partition.partition}"
-            position = positions.load(self._foundation.database, name, ids[partition.topic])
+            position = positions.load(self._database, name, ids[partition.topic])
             self._processor.positions[name] = position
             consumer.seek(partition, position.offset if position else 0)
         log.info("partitions_taken_up", partitions=len(assignment))
 
     def _check_positions(self) -> None:
-        """Raises PositionLost if the positions are no longer ours: a rebuild took them while no event came."""
+        """Raises PositionLost if the positions are no longer ours: a rebuild took their place while no event came."""
         self._checked = time.monotonic()
         for name, position in self._processor.positions.items():
             topic_id = self._processor.topic_ids[name.rpartition(":")[0]]
-            if positions.load(self._foundation.database, name, topic_id) != position:
+            if positions.load(self._database, name, topic_id) != position:
                 raise PositionLost(name)
 
     def _wait_out(self, consumer: Consumer, stop: threading.Event) -> None:

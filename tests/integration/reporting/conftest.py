@@ -13,13 +13,15 @@ from flask import Flask
 from services.reporting import freshness, store
 from services.reporting.app import create_app
 from services.reporting.handlers import handlers
+from services.reporting.rebuild import COLLECTIONS
 from shared.access import Actor
 from shared.events import encode
 from shared.events.catalogue import produce
 from shared.foundation import Foundation
 from shared.ids import derived_number, new_id
+from shared.journal import Context
 from shared.settings import load
-from shared.worker import parking, positions
+from shared.worker import generations, parking, positions
 from shared.worker.processor import Processor, Record, read
 from tests.support.servers import Mongo
 from tests.support.web import Browser
@@ -159,17 +161,38 @@ class Feed:
             record = Record(self.foundation.settings.prefix + entry.topic, 0, len(log), message)
             log.append(read(record, self.handlers))
 
-    def work(self, order: Sequence[str] = (REPORTS, CASES), batch: int = 500) -> None:
-        """Handles what lies beyond the positions, topic by topic in this order, by a worker that starts anew."""
-        processor = Processor(self.foundation, self.handlers)
+    def work(self, order: Sequence[str] = (REPORTS, CASES), batch: int = 500, number: int | None = None) -> None:
+        """Handles what lies beyond the positions, topic by topic in this order, by a worker that starts anew.
+
+        It works for the live generation, or for the one with that number.
+        """
+        if number is None:
+            number = generations.state(self.foundation.database)["live"]
+        base = generations.of(self.foundation, number)
+        processor = Processor(base, self.handlers)
         for topic in order:
             name = f"{self.foundation.settings.prefix}{topic}:0"
             processor.topic_ids[name[:-2]] = topic
-            position = positions.load(self.foundation.database, name, topic)
+            position = positions.load(base.database, name, topic)
             processor.positions[name] = position
             records = self.logs[topic][position.offset if position else 0 :]
             for start in range(0, len(records), batch):
                 processor.process(records[start : start + batch])
+
+    def rebuild(self, batch: int = 500) -> None:
+        """What `rujukan replay reporting` does, with this log in the place of Kafka."""
+        number = self.begin()
+        self.work(batch=batch, number=number)
+        assert self.switch(number)
+        generations.remove(self.foundation.database, COLLECTIONS)
+
+    def begin(self) -> int:
+        """Begins to build the next generation, or goes on."""
+        return int(self.foundation.journal.transact(generations.begin, Context("test")))
+
+    def switch(self, number: int) -> bool:
+        """Makes that generation the live one if it has come far enough."""
+        return bool(self.foundation.journal.transact(lambda unit: generations.switch(unit, number), Context("test")))
 
     def tell(self, entries: Sequence[Entry], **how: Any) -> None:
         """Publishes and handles."""

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pymongo.database import Database
 
 from services.reporting import store
-from services.reporting.rebuild import rebuild, rebuilding
+from services.reporting.rebuild import COLLECTIONS, rebuild
+from shared.events import Event, NewEvent
 from shared.foundation import Foundation
 from shared.ids import new_id
-from shared.worker import operations, positions
+from shared.journal import Unit
+from shared.worker import generations, operations, positions
 from shared.worker.positions import PositionLost
 from shared.worker.processor import Processor
 from tests.integration.reporting.conftest import BARAT, CASES, REPORTS, TIMUR, Entry, Feed, History
@@ -33,11 +36,11 @@ def counts(foundation: Foundation, demonstration: bool = False) -> dict[tuple[st
     }
 
 
-def documents(foundation: Foundation) -> dict[str, list[Any]]:
-    """Everything in the read models, without the order in which it came."""
+def documents(foundation: Foundation, number: int | None = None) -> dict[str, list[Any]]:
+    """Everything in the read models, of the live generation or another, without the order in which it came."""
+    base = generations.live(foundation.database) if number is None else generations.view(foundation.database, number)
     return {
-        name: sorted(foundation.database[name].find(), key=lambda document: document["_id"])
-        for name in (store.FACTS, store.CUBES)
+        name: sorted(base[name].find(), key=lambda document: document["_id"]) for name in (store.FACTS, store.CUBES)
     }
 
 
@@ -126,46 +129,111 @@ def test_nothing_that_identifies_a_child_is_kept(feed: Feed) -> None:
         assert name not in kept, f"{name} is kept"
 
 
-def test_a_rebuild_empties_the_models_and_the_worker_makes_them_again(feed: Feed) -> None:
+def test_the_old_models_serve_until_the_new_ones_take_their_place_at_once(feed: Feed) -> None:
     feed.tell(some_history().entries)
     before = documents(feed.foundation)
-    rebuild(feed.foundation)
-    assert documents(feed.foundation) == {store.FACTS: [], store.CUBES: []}
-    assert rebuilding(feed.foundation.database)
-    feed.work(order=(CASES,))
-    assert rebuilding(feed.foundation.database), "one topic is still to be read"
-    feed.work()
-    assert not rebuilding(feed.foundation.database)
+    number = feed.begin()
     assert documents(feed.foundation) == before
+    feed.work(order=(CASES,), number=number)
+    assert not feed.switch(number), "one topic is still to be read"
+    assert documents(feed.foundation) == before
+    feed.work(number=number)
+    assert feed.switch(number)
+    generations.remove(feed.foundation.database, COLLECTIONS)
+    assert documents(feed.foundation) == before
+    assert counts(feed.foundation) == EXPECTED
+    assert "facts" not in feed.foundation.database.list_collection_names(), "the old one is removed"
 
 
-def test_a_rebuild_takes_parked_events_with_it_and_they_are_parked_again(feed: Feed) -> None:
+def test_a_rebuild_that_is_behind_the_live_worker_does_not_take_its_place(feed: Feed) -> None:
+    feed.tell(some_history().entries)
+    number = feed.begin()
+    feed.work(number=number)
+    more = History()
+    more.report()
+    feed.tell(more.entries)
+    assert not feed.switch(number), "the dashboard would lose a report that it has shown"
+    feed.work(number=number)
+    assert feed.switch(number)
+    assert counts(feed.foundation)[BARAT, "2026-11"]["reports"] == 2
+
+
+def test_a_rebuild_that_was_interrupted_goes_on_where_it_was(feed: Feed) -> None:
+    feed.tell(some_history().entries)
+    number = feed.begin()
+    feed.work(order=(REPORTS,), number=number)
+    built = documents(feed.foundation, number)
+    assert built["facts"] and feed.begin() == number
+    assert documents(feed.foundation, number) == built
+    feed.work(number=number)
+    assert feed.switch(number)
+    # Killed after the switch: what is left to do is to remove the old one, and another run does that.
+    assert rebuild(feed.foundation) is False
+    assert generations.state(feed.foundation.database) == {"live": number, "building": None, "removing": None}
+    assert counts(feed.foundation) == EXPECTED
+
+
+def test_a_rebuild_parks_again_what_still_cannot_be_handled(feed: Feed) -> None:
     history = History()
     [case] = history.report()
     history.screen(case)
     stray = new_id("case")
     feed.tell([dataclasses.replace(history.entries[-1], stream=stray, version=1)])
-    rebuild(feed.foundation)
-    assert operations.parked(feed.foundation.database) == []
-    feed.work()
+    feed.rebuild()
     assert [entry["key"] for entry in operations.parked(feed.foundation.database)] == [stray]
+    [place] = [entry["_id"] for entry in operations.parked(feed.foundation.database)]
+    assert operations.drop(feed.foundation, place)
+    assert operations.parked(feed.foundation.database) == []
 
 
-def test_a_worker_that_was_reading_on_cannot_commit_after_a_rebuild(feed: Feed) -> None:
-    history = some_history()
-    feed.tell(history.entries)
-    processor = Processor(feed.foundation, feed.handlers)
-    name = f"{feed.foundation.settings.prefix}{REPORTS}:0"
-    processor.topic_ids[name[:-2]] = REPORTS
-    processor.positions[name] = positions.load(feed.foundation.database, name, REPORTS)
-    rebuild(feed.foundation)
+def test_a_worker_of_the_old_generation_cannot_commit_after_the_switch(feed: Feed) -> None:
+    feed.tell(some_history().entries)
+    number = feed.begin()
+    feed.work(number=number)
+    old = Processor(feed.foundation, feed.handlers)
+    for topic in (REPORTS, CASES):
+        name = f"{feed.foundation.settings.prefix}{topic}:0"
+        old.topic_ids[name[:-2]] = topic
+        old.positions[name] = positions.load(feed.foundation.database, name, topic)
+    assert feed.switch(number)
     more = History()
     more.report()
     feed.publish(more.entries)
     with pytest.raises(PositionLost):
-        processor.process(feed.logs[REPORTS][-1:])
+        old.process(feed.logs[REPORTS][-1:])
     feed.work()
     assert counts(feed.foundation)[BARAT, "2026-11"]["reports"] == 2
+
+
+def test_what_is_built_beside_the_live_models_can_append_no_event(feed: Feed) -> None:
+    """A handler that tells others something would tell it again: it fails, and nothing goes out."""
+    feed.publish(some_history().entries)
+
+    def tells(event: Event, unit: Unit) -> None:
+        unit.append(event.stream, 0, [NewEvent(event.type, event.data)])
+
+    feed.handlers = dict.fromkeys(feed.handlers, tells)
+    feed.work(order=(REPORTS,), number=feed.begin())
+    assert feed.foundation.database["journal"].count_documents({}) == 0
+    assert feed.foundation.database["parked.1"].count_documents({"error": "RuntimeError"}) == 2
+
+
+def test_a_reader_that_meets_the_switch_asks_again(feed: Feed) -> None:
+    """The old generation goes between its two looks: it must not show the hole."""
+    feed.tell(some_history().entries)
+    number = feed.begin()
+    feed.work(number=number)
+    asked = []
+
+    def question(live: Database[Any]) -> int:
+        if not asked:
+            feed.switch(number)
+            generations.remove(feed.foundation.database, COLLECTIONS)
+        asked.append(live)
+        return live[store.FACTS].count_documents({})
+
+    assert generations.read(feed.foundation.database, question) == 5
+    assert len(asked) == 2
 
 
 # --- Random histories -------------------------------------------------------------------------------------------------
@@ -225,18 +293,39 @@ def by_hand(entries: list[Entry]) -> dict[tuple[str, str], dict[str, int]]:
     return {place: {name: count for name, count in cell.items() if count} for place, cell in found.items()}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, cut=st.integers(0, 30), batch=st.integers(1, 6), cases_first=st.booleans())
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=STEPS,
+    cut=st.integers(0, 30),
+    batch=st.integers(1, 6),
+    cases_first=st.booleans(),
+    again=st.lists(st.integers(0, 30), max_size=4),
+    stop=st.integers(0, 30),
+)
 def test_rebuilt_and_incremental_counts_are_those_of_the_history(
-    make_reporting: Callable[..., Foundation], steps: list[Any], cut: int, batch: int, cases_first: bool
+    make_reporting: Callable[..., Foundation],
+    steps: list[Any],
+    cut: int,
+    batch: int,
+    cases_first: bool,
+    again: list[int],
+    stop: int,
 ) -> None:
+    """With events that come again, a worker that starts anew, and a rebuild that begins and stops in between."""
     feed = Feed(make_reporting(f"r{next(NUMBERS)}_"))
     history = written(steps)
+    redelivered = [history.entries[one] for one in again if one < min(cut, len(history.entries))]
     order = (CASES, REPORTS) if cases_first else (REPORTS, CASES)
     feed.tell(history.entries[:cut], order=order, batch=batch)
-    feed.tell(history.entries[cut:], order=order[::-1], batch=batch)
+    number = feed.begin()
+    whole = feed.logs
+    feed.logs = {topic: log[:stop] for topic, log in whole.items()}
+    feed.work(number=number, batch=batch)
+    feed.logs = whole
+    feed.tell([*redelivered, *history.entries[cut:]], order=order[::-1], batch=batch)
     assert counts(feed.foundation) == by_hand(history.entries)
     incremental = documents(feed.foundation)
-    rebuild(feed.foundation)
-    feed.work()
+    feed.rebuild(batch)
+    assert generations.state(feed.foundation.database)["live"] == number
     assert documents(feed.foundation) == incremental
+    assert counts(feed.foundation) == by_hand(history.entries)

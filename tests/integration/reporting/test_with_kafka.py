@@ -11,13 +11,15 @@ import pytest
 
 from services.reporting import freshness, store
 from services.reporting.handlers import TOPICS, handlers
-from services.reporting.rebuild import rebuild, rebuilding
+from services.reporting.rebuild import rebuild
 from shared import relay, worker
 from shared.access import system_actor
 from shared.events import NewEvent, topics
 from shared.foundation import Foundation
 from shared.journal import Unit
 from shared.settings import load
+from shared.worker import generations
+from shared.worker.rebuild import Progress
 from tests.integration.reporting.conftest import BARAT, NOW, REPORTS, History
 from tests.support.servers import Kafka, Mongo
 
@@ -74,7 +76,7 @@ def reports(reporting: Foundation) -> int:
     return store.counts(reporting.database, False, ("2026-11", "2026-11")).get((BARAT, "2026-11"), {}).get("reports", 0)
 
 
-def test_the_lag_is_known_and_a_rebuild_needs_no_new_event(
+def test_the_lag_is_known_and_the_worker_goes_on_after_a_rebuild(
     on_kafka: tuple[Foundation, Foundation], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(freshness, "GOOD_FOR", 0.0)
@@ -85,10 +87,15 @@ def test_the_lag_is_known_and_a_rebuild_needs_no_new_event(
     with running(lambda stop: worker.run(reporting, TOPICS, handlers(reporting), stop)):
         wait_for(lambda: freshness.freshness(reporting).events_behind == 0, "all are counted")
         assert reports(reporting) == 7
-        rebuild(reporting)
-        assert rebuilding(reporting.database)
-        wait_for(lambda: not rebuilding(reporting.database), "read again from the beginning")
+        heard: list[Progress] = []
+        assert rebuild(reporting, heard.append) is True
+        assert (heard[-1].done, heard[-1].total) == (7, 7)
+        assert generations.state(reporting.database) == {"live": 1, "building": None, "removing": None}
         assert reports(reporting) == 7
+        with running(lambda stop: relay.run(intake, stop)):
+            register(intake, 2)
+            wait_for(lambda: reports(reporting) == 9, "the worker goes on with the new generation")
+        assert freshness.freshness(reporting).events_behind == 0
 
 
 def test_a_frozen_broker_delays_the_page_by_seconds_and_then_not_at_all(
