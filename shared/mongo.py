@@ -70,7 +70,7 @@ def client(settings: Settings) -> MongoClient:
     )
 
 
-class _Database(Database):
+class CachedDatabase(Database):
     """The driver's, which makes a new collection each time one is named: a tenth of the time of a registration."""
 
     def __getitem__(self, name: str) -> Collection:
@@ -83,7 +83,7 @@ class _Database(Database):
 
 def database(mongo: MongoClient, name: str) -> Database:
     """The named database with majority, journaled writes and aware UTC datetimes."""
-    return _Database(
+    return CachedDatabase(
         mongo,
         name,
         codec_options=CodecOptions(tz_aware=True, tzinfo=UTC),

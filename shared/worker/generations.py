@@ -17,7 +17,7 @@ from shared.foundation import Foundation
 from shared.journal import Journal, Unit
 from shared.journal.journal import COMMANDS, META
 from shared.journal.unit import JOURNAL
-from shared.mongo import reachable
+from shared.mongo import CachedDatabase, reachable
 from shared.worker import parking, positions
 from shared.worker.positions import PositionLost
 
@@ -27,7 +27,7 @@ OF_THE_WORKER = (positions.POSITIONS, positions.VERSIONS, parking.PARKED, parkin
 Answer = TypeVar("Answer")
 
 
-class View(Database):
+class View(CachedDatabase):
     """The service's database as a later generation sees it. It has no journal: making it can tell nobody anything."""
 
     def __init__(self, database: Database, number: int) -> None:
