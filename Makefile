@@ -7,9 +7,12 @@ PORT ?= 8000
 STATE ?= .local
 DEMO ?= yes
 TESTS ?=
+SECONDS ?= 600
+SEED ?=
+REPLICAS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install up demo test bench down clean lint format docs
+.PHONY: help install up demo test chaos bench down clean lint format docs
 
 help: ## List what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +28,9 @@ demo: install ## Load the demonstration's reports into a running instance
 
 test: install ## Run every test, on free ports, beside a running instance: make test TESTS=tests/unit
 	@exec $(PYTHON) -m pytest $(TESTS)
+
+chaos: install ## Kill and trouble everything under load: make chaos SECONDS=3600 SEED=7
+	@exec $(PYTHON) -m tests.chaos.campaign --seconds $(SECONDS) $(addprefix --seed ,$(SEED)) $(addprefix --replicas ,$(REPLICAS))
 
 bench: install ## Measure, to the screen and build/bench.json
 	@exec $(PYTHON) -m tests.performance.bench

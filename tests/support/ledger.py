@@ -10,12 +10,12 @@ import threading
 import time
 import uuid
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 from urllib3.exceptions import HTTPError
 
 from shared import operations
-from shared.events import DecodeError
+from shared.events import DecodeError, Event
 from shared.settings import load
 from tests.support.receiver import Receiver
 from tests.support.reports import a_report
@@ -90,8 +90,18 @@ def settle(stack: Stack, seconds: float = 90) -> None:
     wait_for(quiet, "everything published, read and handled", seconds)
 
 
-def verify(stack: Stack, load_: Load, agency: Receiver | None = None) -> None:
-    """Nothing acknowledged is lost, nothing happened twice, order per stream is kept. Fails with the difference."""
+class Told(Protocol):
+    """What clients kept of their reports: key -> id of what was acknowledged, and answers that no one promised."""
+
+    accepted: dict[str, str]
+    unexpected: list[str]
+
+
+def verify(stack: Stack, load_: Told, agency: Receiver | None = None) -> list[Event]:
+    """Nothing acknowledged is lost, nothing happened twice, order per stream is kept. Fails with the difference.
+
+    Returns what the topics of intake and cases hold, each event once.
+    """
     settle(stack)
     databases = stack.database()
     accepted = set(load_.accepted.values())
@@ -107,11 +117,13 @@ def verify(stack: Stack, load_: Load, agency: Receiver | None = None) -> None:
     assert cases == wanted, f"cases differ for {sorted((cases - wanted) + (wanted - cases))[:3]}"
     for service in ("intake", "cases"):
         _contiguous(databases[service], service)
-    _topics_hold_the_journals(stack, databases)
+    events = _topics_hold_the_journals(stack, databases)
     facts = databases["reporting"]["facts"]
     assert {entry["_id"] for entry in facts.find({}, {"_id": 1})} >= reports, "reporting knows every report"
     if agency is not None:
         _told_once(databases, agency, accepted)
+    databases.close()
+    return events
 
 
 def _contiguous(database: Any, service: str) -> None:
@@ -122,7 +134,8 @@ def _contiguous(database: Any, service: str) -> None:
     assert not broken, f"{service}: gaps in {broken[:3]}"
 
 
-def _topics_hold_the_journals(stack: Stack, databases: Any) -> None:
+def _topics_hold_the_journals(stack: Stack, databases: Any) -> list[Event]:
+    events: list[Event] = []
     environ = stack.environment()
     for service, topic in (("intake", "intake.reports"), ("cases", "cases.events")):
         written = {entry["_id"] for entry in databases[service]["journal"].find({}, {"_id": 1})}
@@ -133,8 +146,10 @@ def _topics_hold_the_journals(stack: Stack, databases: Any) -> None:
             if event.id not in seen:
                 assert event.version == order.get(event.stream, 0) + 1, f"{event.stream}: out of order"
                 order[event.stream] = event.version
+                events.append(event)
             seen.add(event.id)
         assert seen == written, f"{service}: journal and topic differ by {len(seen ^ written)}"
+    return events
 
 
 def _told_once(databases: Any, agency: Receiver, accepted: set[str]) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ import urllib3
 from urllib3.response import BaseHTTPResponse
 
 from deploy.cli import status
-from deploy.local import mongod, secrets
+from deploy.database_users import ADMINISTRATOR
+from deploy.local import leash, mongod, secrets
 from deploy.local.ports import wait_until
 from deploy.local.state import ROOT, Running, State
 from deploy.local.supervision import Supervision, client
@@ -60,9 +61,13 @@ class Client:
 
 
 class Stack:
-    """One `rujukan up`. `start` and `stop` may be called again: the data stay."""
+    """One `rujukan up`. `start` and `stop` may be called again: the data stay. It ends with whoever started it.
 
-    def __init__(self, directory: Path, *options: str) -> None:
+    `environ` is added to its environment: variables of an existing MongoDB, for instance.
+    """
+
+    def __init__(self, directory: Path, *options: str, environ: Mapping[str, str] | None = None) -> None:
+        self.environ = dict(environ or {})
         self.state = directory / "state"
         self.output = directory / "output"
         self.options = options
@@ -72,13 +77,14 @@ class Stack:
         """Starts it and waits until it says that it runs, its demonstration loaded."""
         said = self.text.count("Ctrl-C stops everything") if self.output.exists() else 0
         command = [RUJUKAN, "up", "--state", str(self.state), "--port", "0", "--reports", str(REPORTS), *self.options]
+        usual = {name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")}
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                command,
+                leash.command(command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")},
+                env=leash.environment({**usual, **self.environ}),
             )
 
         def ready() -> bool:
@@ -161,8 +167,12 @@ class Stack:
 
     def database(self) -> pymongo.MongoClient[dict[str, Any]]:
         """A look into the databases with all rights, which nothing of the product has."""
+        password = secrets.ensure(self.state)[secrets.ROOT_PASSWORD]
+        if "MONGODB_URI" in self.environ:
+            uri = self.environ["MONGODB_URI"]
+            return pymongo.MongoClient(uri, username=ADMINISTRATOR, password=password, tz_aware=True)
         port = int(self.running.mongodb_uri.split("/")[2].rsplit(":", 1)[1])
-        return mongod.administrator(port, secrets.ensure(self.state)[secrets.ROOT_PASSWORD], tz_aware=True)
+        return mongod.administrator(port, password, tz_aware=True)
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
