@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from pymongo.database import Database
 
+from shared import clock as clocks
 from shared import failpoints, mongo
 from shared.access.audit import Audit
+from shared.clock import utc_now
 from shared.journal import Journal
 from shared.settings import VAULT_SERVICES, Settings
 from shared.vault import Vault
@@ -20,12 +22,6 @@ from shared.vault.keys import load_key_file
 
 AUDIT = "audit"
 VAULT = "vault"
-
-
-def utc_now() -> datetime:
-    """Now, with its zone, to the millisecond: the database keeps no more, so what is read equals what was written."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1_000 * 1_000)
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,7 @@ class Foundation:
     def start(cls, settings: Settings, clock: Callable[[], datetime] = utc_now) -> Foundation:
         """Builds everything from the settings. Connections are made lazily. Raises KeyFileError."""
         failpoints.configure(settings.failpoints)
+        clocks.configure(settings.clock_file)
         client = mongo.client(settings)
         database = mongo.database(client, settings.prefix + settings.service)
         audit = Audit(mongo.database(client, settings.prefix + AUDIT), clock)

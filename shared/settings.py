@@ -44,6 +44,7 @@ class Settings:
     vault_key_file: Path | None
     demonstration: bool
     failpoints: tuple[str, ...]
+    clock_file: Path | None = None
 
     @property
     def local(self) -> bool:
@@ -74,9 +75,12 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         vault_key_file=env.path("RUJUKAN_VAULT_KEY_FILE", required=service in VAULT_SERVICES),
         demonstration=env.boolean("RUJUKAN_DEMONSTRATION", default=False),
         failpoints=tuple(name for name in env.text("RUJUKAN_FAILPOINTS", default="").split(",") if name),
+        clock_file=env.path("RUJUKAN_CLOCK_FILE", required=False),
     )
     if production and settings.failpoints:
         raise SettingsError("RUJUKAN_FAILPOINTS: failpoints are for tests; unset it in production")
+    if production and settings.clock_file:
+        raise SettingsError("RUJUKAN_CLOCK_FILE: a clock that can be stepped is for tests; unset it in production")
     return settings
 
 

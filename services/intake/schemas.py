@@ -14,9 +14,9 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 
 from services.intake.model import FACTS
 from shared import domain
+from shared.clock import utc_now
 from shared.domain.working_time import wib_date
 from shared.events.fields import Flag
-from shared.foundation import utc_now
 from shared.validation import Schema
 from shared.web.language import N_
 

@@ -13,8 +13,9 @@ from services.cases import store
 from services.cases.app import create_app
 from services.cases.handlers import handlers
 from shared.access import Actor, system_actor
+from shared.clock import utc_now
 from shared.events import Event
-from shared.foundation import Foundation, utc_now
+from shared.foundation import Foundation
 from shared.ids import new_id, new_number
 from shared.journal import Context
 from shared.settings import load

@@ -18,7 +18,8 @@ from services.directory import commands, store
 from services.directory.app import create_app
 from services.directory.sessions import COOKIE, exchange
 from shared.access import Actor, passwords
-from shared.foundation import Foundation, utc_now
+from shared.clock import utc_now
+from shared.foundation import Foundation
 from shared.settings import load
 
 ADMINISTRATOR = Actor("account-" + "0" * 32, "administrator", session="session-" + "0" * 32)

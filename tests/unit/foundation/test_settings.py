@@ -62,7 +62,8 @@ def test_secrets_are_not_printed() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("RUJUKAN_ENVIRONMENT", "staging"), ("RUJUKAN_BASE_URL", "rujukan"), ("RUJUKAN_DEMONSTRATION", "perhaps"),
-     ("RUJUKAN_FAILPOINTS", "relay.published=kill"), ("RUJUKAN_FAILPOINTS", "relay.published=raise")],
+     ("RUJUKAN_FAILPOINTS", "relay.published=kill"), ("RUJUKAN_FAILPOINTS", "relay.published=raise"),
+     ("RUJUKAN_CLOCK_FILE", "/tmp/clock")],
 )  # fmt: skip
 def test_what_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
