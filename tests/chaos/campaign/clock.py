@@ -1,7 +1,7 @@
-"""The clock of our own processes, which can be stepped: libfaketime adds an offset that a file names.
+"""The clock of our own processes, stepped forward and back again as an administrator or NTP does to one machine.
 
-mongod and Kafka keep the real time, and nobody's monotonic clock is touched: it is what an administrator or NTP does to
-one machine.
+mongod and Kafka keep the real time. The monotonic clock, by which everything waits, is not touched. libfaketime was
+tried and left: its absolute `clock_nanosleep` breaks `time.sleep` of Python 3.11 (docs/decisions/0011-chaos.md).
 """
 
 from __future__ import annotations
@@ -10,21 +10,15 @@ from pathlib import Path
 
 
 class Clock:
-    """The offset that every Python process under `environ` adds to its time, read anew within a second."""
+    """The offset that every process started with `environ` adds to its time."""
 
-    def __init__(self, library: Path, directory: Path) -> None:
+    def __init__(self, directory: Path) -> None:
         self._file = directory / "clock"
         self.step(0)
-        self.environ = {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(self._file),
-            "FAKETIME_CACHE_DURATION": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "FAKETIME_ONLY_CMDS": "python,python3",
-        }
+        self.environ = {"RUJUKAN_CLOCK_FILE": str(self._file)}
 
     def step(self, seconds: int) -> None:
         """From now on the time is so many seconds from the real one."""
         new = self._file.with_suffix(".new")
-        new.write_text(f"{seconds:+d}\n")
+        new.write_text(f"{seconds}\n")
         new.rename(self._file)

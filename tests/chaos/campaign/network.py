@@ -16,8 +16,9 @@ class Network:
 
     def __init__(self) -> None:
         _run("ip", "link", "set", INTERFACE, "up")
+        subprocess.run(["tc", "qdisc", "del", "dev", INTERFACE, "root"], capture_output=True)  # an earlier one's
         # What no filter names passes as if there were no shaping.
-        _run("tc", "qdisc", "replace", "dev", INTERFACE, "root", "handle", "1:", "htb", "default", "0")
+        _run("tc", "qdisc", "add", "dev", INTERFACE, "root", "handle", "1:", "htb", "default", "0")
         self._lanes: dict[int, int] = {}
 
     def slow(self, port: int, kilobits: int) -> None:

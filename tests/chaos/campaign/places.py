@@ -1,4 +1,4 @@
-"""Where a campaign may trouble more than processes: a network, mounts and a clock of its own, as this machine permits.
+"""Where a campaign may trouble more than processes: a network and mounts of its own, as this machine permits.
 
 Networks and mounts are namespaces of the kernel (`unshare`), so that nothing outside the campaign is touched; an
 ordinary user gets them where user namespaces are allowed. What is missing is named, with what would bring it.
@@ -15,7 +15,6 @@ from pathlib import Path
 
 INSIDE = "RUJUKAN_CHAOS_INSIDE"
 """Set in the process that runs in namespaces of its own."""
-LIBRARIES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/lib*/faketime/libfaketimeMT.so.1")
 TOOLS = ("unshare", "ip", "tc", "ss", "mount")
 
 
@@ -25,7 +24,6 @@ class Possible:
 
     network: bool
     disk: bool
-    faketime: Path | None
     left_out: tuple[str, ...]
 
 
@@ -54,10 +52,7 @@ def look(scratch: Path) -> Possible:
     disk = inside and _mounts(scratch)
     if inside and not disk:
         left_out.append("full disk: no tmpfs can be mounted here")
-    faketime = next((path for pattern in LIBRARIES for path in Path("/").glob(pattern[1:])), None)
-    if faketime is None:
-        left_out.append("clock steps: libfaketime is missing (apt install faketime)")
-    return Possible(network, disk, faketime, tuple(left_out))
+    return Possible(network, disk, tuple(left_out))
 
 
 def _missing_tools() -> list[str]:

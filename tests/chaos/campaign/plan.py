@@ -83,7 +83,7 @@ def rounds(seed: int, seconds: float, parts: Parts, length: float = ROUND_SECOND
                 deck = cards(parts)
                 chance.shuffle(deck)
             kind, target = deck.pop()
-            troubles.append(Trouble(round(at, 2), kind, target, _lasting(chance, kind), _amount(chance, kind)))
+            troubles.append(Trouble(int(at * 100) / 100, kind, target, _lasting(chance, kind), _amount(chance, kind)))
             at += chance.uniform(*GAP_SECONDS)
         yield Round(number, min(length, seconds), tuple(troubles))
         seconds -= length
