@@ -1,6 +1,7 @@
 """Carrying out a plan: signals, the network, disks, the clock, a replica set. Whatever is begun is also ended.
 
-A trouble whose target is away just then (a process that another trouble killed) is counted as missed, never as done.
+A trouble whose target is away just then (a process that another trouble killed) waits for it, at most until its round
+ends; then it is counted as missed, never as done.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from tests.support.stack import Stack
 WEB_WORKER = "web-worker"
 """One of gunicorn's workers; `web` is their master."""
 TICK_SECONDS = 0.2
+AGAIN_SECONDS = 0.7
+"""Until a trouble whose target was away is tried again."""
 
 Undo = Callable[[], None]
 
@@ -79,24 +82,27 @@ class Troubles:
     def run(self, round_: Round, look: Callable[[], None]) -> None:
         """Carries out a round, with `look` called several times a second; then ends what lasts."""
         start = time.monotonic()
-        agenda: list[tuple[float, int, str, Trouble]] = []
-        for number, trouble in enumerate(round_.troubles):
-            heapq.heappush(agenda, (trouble.at, number, "begin", trouble))
-            if trouble.lasts:
-                heapq.heappush(agenda, (min(trouble.at + trouble.lasts, round_.seconds), number, "end", trouble))
-        try:
-            while agenda:
-                at, _, what, trouble = heapq.heappop(agenda)
-                while (left := start + at - time.monotonic()) > 0:
-                    look()
-                    time.sleep(min(left, TICK_SECONDS))
-                if what == "begin":
-                    self._begin(trouble)
-                else:
-                    self._end(trouble)
-            while (left := start + round_.seconds - time.monotonic()) > 0:
+        agenda = [(trouble.at, number, True, trouble) for number, trouble in enumerate(round_.troubles)]
+
+        def wait(moment: float) -> None:
+            while (left := start + moment - time.monotonic()) > 0:
                 look()
                 time.sleep(min(left, TICK_SECONDS))
+
+        try:
+            while agenda:
+                at, number, begins, trouble = heapq.heappop(agenda)
+                wait(at)
+                if not begins:
+                    self._end(trouble)
+                elif self._begin(trouble):
+                    if trouble.lasts:
+                        heapq.heappush(agenda, (min(at + trouble.lasts, round_.seconds), number, False, trouble))
+                elif at + AGAIN_SECONDS < round_.seconds:
+                    heapq.heappush(agenda, (at + AGAIN_SECONDS, number, True, trouble))
+                else:
+                    self.missed += 1
+            wait(round_.seconds)
         finally:
             self.end_all()
 
@@ -106,7 +112,8 @@ class Troubles:
             _, (_, undo) = self._lasting.popitem()
             undo()
 
-    def _begin(self, trouble: Trouble) -> None:
+    def _begin(self, trouble: Trouble) -> bool:
+        """Begins a trouble; False if its target is away."""
         place = (_family(trouble.kind), trouble.target)
         if place in self._lasting:
             self._lasting.pop(place)[1]()
@@ -114,15 +121,14 @@ class Troubles:
         if target == plan.PRIMARY:
             target = (self._world.replicas.primary() if self._world.replicas else None) or ""
         undo = self._do(trouble, target) if target else None
-        self.log.append(
-            {"at": round(time.monotonic() - self._began, 2), "trouble": str(trouble), "done": undo is not None}
-        )
         if undo is None:
-            self.missed += 1
-            return
+            return False
+        now = round(time.monotonic() - self._began, 2)
+        self.log.append({"at": now, "trouble": str(trouble), "target": target})
         self.done[f"{trouble.kind} {trouble.target}"] += 1
         if trouble.lasts:
             self._lasting[place] = (trouble, undo)
+        return True
 
     def _end(self, trouble: Trouble) -> None:
         place = (_family(trouble.kind), trouble.target)
