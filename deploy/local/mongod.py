@@ -19,6 +19,9 @@ from deploy.local.ports import LOOPBACK, NotReady, wait_until
 REPLICA_SET = "rujukan"
 CACHE_GB = 0.25
 OPLOG_MB = 512
+LEFT_TRANSACTION_SECONDS = 20
+"""What a client that died or was cut off left half done is given up after so long, not after a minute: until then, who
+repeats its command waits. Our own transactions end within their budgets (8 s)."""
 
 UNAUTHORIZED, AUTHENTICATION_FAILED, ALREADY_INITIALIZED = 13, 18, 23
 """MongoDB's error codes."""
@@ -57,7 +60,10 @@ def prepare(directory: Path, port: int) -> list[str]:
         "security": {"authorization": "enabled", "keyFile": str(key_file)},
         # The slow-query log would print what people typed.
         "operationProfiling": {"mode": "off", "slowOpSampleRate": 0},
-        "setParameter": {"diagnosticDataCollectionEnabled": False},
+        "setParameter": {
+            "diagnosticDataCollectionEnabled": False,
+            "transactionLifetimeLimitSeconds": LEFT_TRANSACTION_SECONDS,
+        },
     }
     file = directory / "mongod.yaml"
     file.write_text(json.dumps(configuration, indent=2) + "\n")

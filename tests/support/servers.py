@@ -84,13 +84,13 @@ class Mongo(Server):
     def start(self) -> Mongo:
         """Starts it, also again after a kill, and returns when it takes writes."""
         self._run(mongod.prepare(self.directory, self.port))
-        mongod.wait_until_primary(self.port, self._password, lambda: self.alive)
+        mongod.wait_until_primary(self.port, self.root_password, lambda: self.alive)
         return self
 
     def client(self) -> pymongo.MongoClient[dict[str, Any]]:
         """One shared client with all rights. Tests look with it; the product never has it."""
         if self._client is None:
-            self._client = mongod.administrator(self.port, self._password, tz_aware=True)
+            self._client = mongod.administrator(self.port, self.root_password, tz_aware=True)
         return self._client
 
     def settings_environ(self, service: str, prefix: str, **more: str) -> dict[str, str]:
@@ -117,7 +117,8 @@ class Mongo(Server):
         }
 
     @property
-    def _password(self) -> str:
+    def root_password(self) -> str:
+        """The administrator's."""
         return self._secrets[secrets.ROOT_PASSWORD]
 
 
