@@ -14,7 +14,7 @@ from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from services.notifications.model import Answer
-from services.notifications.store import DELIVERED, DUE, FAILED, Document
+from services.notifications.store import CANCELLED, DELIVERED, DUE, FAILED, Document
 from shared.journal import Unit
 
 # Attempts kept in the log of one delivery. The schedule has ten; a person may send again.
@@ -140,6 +140,27 @@ def give_up(unit: Unit, claimed: Mapping[str, Any], answer: Answer) -> None:
             }
         ],
     )
+
+
+def cancel_left_over(database: Database[Document]) -> int:
+    """Cancel what is due for subscriptions that are gone; returns how much.
+
+    A deletion cancels what it sees. What a worker, which had read the subscription before, commits just after is seen
+    by nobody: no lane leads there.
+    """
+    waiting = database.deliveries.aggregate(
+        [{"$match": {"state": DUE}}, {"$group": {"_id": "$subscription_id"}}], hint="waiting"
+    )
+    # In this order: what has a delivery is there already, or gone for good.
+    named = {row["_id"] for row in waiting}
+    there = {found["_id"] for found in database.subscriptions.find({"_id": {"$in": list(named)}}, {"_id": 1})}
+    if named == there:
+        return 0
+    result = database.deliveries.update_many(
+        {"subscription_id": {"$in": list(named - there)}, "state": DUE},
+        [{"$set": {"state": CANCELLED, "concluded_at": "$$NOW"}}],
+    )
+    return int(result.modified_count)
 
 
 def succeeded_since(unit: Unit, subscription_id: str, moment: datetime) -> bool:

@@ -40,6 +40,8 @@ IDLE_SECONDS = 0.5
 # For attempts under way at the end; what takes longer is sent again, with its id, by the next sender.
 GRACE_SECONDS = 7.0
 RECORD_SECONDS = 10.0
+# Between looks for messages whose subscription is gone.
+TIDY_SECONDS = 15.0
 
 ACTOR = system_actor("notifications.sender")
 log = get_logger(__name__)
@@ -85,9 +87,14 @@ class Sender:
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set."""
         waker = _Waker(self._database, stop)
+        tidied = float("-inf")
         while not stop.is_set():
             waker.clear()
             try:
+                if time.monotonic() - tidied > TIDY_SECONDS:
+                    if cancelled := queue.cancel_left_over(self._database):
+                        log.info("cancelled_for_deleted_subscriptions", messages=cancelled)
+                    tidied = time.monotonic()
                 self._start_what_is_due(waker)
             except PyMongoError as error:
                 log.warning("database_out_of_reach", error=type(error).__name__)

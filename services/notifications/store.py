@@ -28,6 +28,9 @@ def ensure_indexes(database: Database[Document]) -> None:
     database.deliveries.create_index(
         [("subscription_id", ASCENDING), ("state", ASCENDING), ("next_attempt_at", ASCENDING)]
     )
+    database.deliveries.create_index(
+        [("subscription_id", ASCENDING)], partialFilterExpression={"state": DUE}, name="waiting"
+    )
     database.deliveries.create_index([("subscription_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])
     database.deliveries.create_index([("agency_id", ASCENDING), ("created_at", DESCENDING), ("_id", DESCENDING)])
     database.deliveries.create_index([("created_at", DESCENDING), ("_id", DESCENDING)])

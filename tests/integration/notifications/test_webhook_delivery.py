@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from services.notifications import actions
+from services.notifications import actions, handlers
 from services.notifications.sender import PLACES
+from shared.journal import Context
 from tests.integration.notifications.world import (
     PARTNER,
     case_event,
@@ -272,3 +273,24 @@ def test_the_secret_lies_sealed_and_leaves_with_its_subscription(foundation):
     assert foundation.database.subscriptions.count_documents({}) == 0
     assert [found["state"] for found in deliveries(foundation)] == ["cancelled"]
     assert journal(foundation)[-1][0] == "subscription.deleted"
+
+
+def test_a_message_that_was_queued_while_its_subscription_was_deleted_is_cancelled(foundation):
+    """The worker had read the subscription before it was deleted, and committed after: found by a campaign, with
+    messages that stayed due for ever."""
+    with receiver() as agency:
+        subscription_id, _ = subscribe(foundation, agency.url)
+        event = case_event()
+        handler = handlers.handlers(foundation)[event.type]
+
+        def work(unit):
+            handler(event, unit)
+            unit.flush()
+            if foundation.database.subscriptions.find_one({"_id": subscription_id}):
+                actions.delete(foundation, PARTNER, subscription_id)
+
+        foundation.journal.transact(work, Context.of(event, "system:notifications.worker"))
+        assert [each["state"] for each in deliveries(foundation)] == ["due"], "queued although it is deleted"
+        with sending(foundation):
+            assert delivery(foundation, "cancelled")["concluded_at"] is not None
+        assert not agency.received
