@@ -1,7 +1,4 @@
-"""A short campaign in every run of the tests, and a longer one with --long: see tests/chaos/campaign.
-
-What it finds when a protection is taken out, each seen once, is in docs/decisions/0011-chaos.md.
-"""
+"""A short campaign in every run of the tests, and longer ones with --long: see tests/chaos/campaign."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from tests.chaos.campaign import plan
 
 pytestmark = [pytest.mark.stack]
 SEED = 83
-"""Chosen so that 45 s hold a kill of every process."""
+"""Chosen so that 45 s hold a kill of every process and every other trouble."""
 
 
 def campaign(directory: Path, seconds: int, *options: str) -> dict[str, object]:
