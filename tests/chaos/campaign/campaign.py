@@ -96,8 +96,8 @@ class Campaign:
         self.place.mkdir(parents=True)
         began, difference = time.monotonic(), None
         try:
-            with self._everything() as (world, parts, agency, main):
-                self._carry_out(world, parts, agency, main)
+            with self._everything() as (world, parts, agency, before):
+                self._carry_out(world, parts, agency, before)
         except (AssertionError, Difference, NotReady) as error:
             difference = str(error)[:2000] or type(error).__name__
         finally:
@@ -107,7 +107,7 @@ class Campaign:
         return summary
 
     @contextmanager
-    def _everything(self) -> Iterator[tuple[World, plan.Parts, Receiver, str]]:
+    def _everything(self) -> Iterator[tuple[World, plan.Parts, Receiver, oracle.Before]]:
         """The product with its clients and all that can be troubled; everything ends with the block."""
         possible = places.look(self.place)
         bare = self._options.only_signals
@@ -134,13 +134,13 @@ class Campaign:
             exits.callback(self._heal)
             stack.start()
             agency = exits.enter_context(receiver())
-            main = _subscription(stack, agency)
+            before = _before(stack, agency)
             self._clients = Clients(stack, agency.url, self._options.seed, replicas is not None)
             exits.callback(self._clients.end)
             network = Network() if possible.network and not bare else None
             ports = _ports(stack, replicas)
             world = World(stack, ports, network, disks, clock, replicas)
-            yield world, self._parts(world, replicas), agency, main
+            yield world, self._parts(world, replicas), agency, before
 
     def _parts(self, world: World, replicas: Replicas | None) -> plan.Parts:
         names = [one.name for one in Supervision(Path(world.stack.running.socket)).processes()]
@@ -153,7 +153,7 @@ class Campaign:
             replicas is not None,
         )
 
-    def _carry_out(self, world: World, parts: plan.Parts, agency: Receiver, main: str) -> None:
+    def _carry_out(self, world: World, parts: plan.Parts, agency: Receiver, before: oracle.Before) -> None:
         self._say(f"Troubled are: {', '.join(parts.processes)}")
         self._troubles = Troubles(world)
         clients = self._clients
@@ -165,7 +165,7 @@ class Campaign:
             start = time.monotonic()
             self._troubles.run(each, lambda base=done, start=start: self._look(base + time.monotonic() - start))
             done += each.seconds
-            self._check(world, agency, main, each.number)
+            self._check(world, agency, before, each.number)
         self._progress.what = "last messages"
         soon = datetime.now(UTC) + timedelta(seconds=SOON_SECONDS)
         end = time.monotonic() + SOON_SECONDS + OVERDUE_SECONDS
@@ -173,9 +173,9 @@ class Campaign:
             assert time.monotonic() < end, f"{late} messages are due, and nobody sends them"
             self._look(done)
             time.sleep(1)
-        self._found = oracle.verify(world.stack, clients.ledger, agency, main)
+        self._found = oracle.verify(world.stack, clients.ledger, agency, before)
 
-    def _check(self, world: World, agency: Receiver, main: str, number: int) -> None:
+    def _check(self, world: World, agency: Receiver, before: oracle.Before, number: int) -> None:
         """Everything rests and settles, and every ledger is true. Raises AssertionError or Difference."""
         assert self._clients is not None and self._troubles is not None
         began = time.monotonic()
@@ -186,7 +186,7 @@ class Campaign:
         settled = time.monotonic() - began
         self._progress.what = "checking"
         self._look(self._progress.elapsed)
-        self._found = oracle.verify(world.stack, self._clients.ledger, agency, main)
+        self._found = oracle.verify(world.stack, self._clients.ledger, agency, before)
         told, said = self._clients.ledger.acknowledged(), by_kind(self._troubles.done)
         self._say(
             f"Round {number} is true: {told} acknowledged, {self._found['events']} events; "
@@ -258,12 +258,14 @@ def _ports(stack: Stack, replicas: Replicas | None) -> dict[str, int]:
     return ports | {"mongod": int(stack.running.mongodb_uri.split("/")[2].rsplit(":", 1)[1])}
 
 
-def _subscription(stack: Stack, agency: Receiver) -> str:
-    """The subscription that lasts all along, to everything."""
+def _before(stack: Stack, agency: Receiver) -> oracle.Before:
+    """Subscribes the agency to everything for all the time, and looks at what there is."""
     body = {"url": agency.url, "event_types": [], "kecamatans": [], "minimum_severity": "low"}
     answer = stack.client("partner_agency").call("POST", "/api/v1/subscriptions", body)
     assert answer.status == 201, answer.data
-    return str(answer.json()["id"])
+    with stack.database() as databases:
+        reports = frozenset(each["_id"] for each in databases["intake"]["reports"].find({}, {"_id": 1}))
+    return oracle.Before(reports, str(answer.json()["id"]))
 
 
 def _due(stack: Stack, moment: datetime) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from pymongo.errors import PyMongoError
@@ -26,6 +27,14 @@ SETTLE_SECONDS = 180.0
 """A process that failed ten times in a row is started again after half a minute, a broken delivery after as long."""
 FAR = ("0000-00", "9999-99")
 """Every month."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What there was before the clients came: the reports, and the subscription that lasts all along."""
+
+    reports: frozenset[str]
+    subscription: str
 
 
 def settle(stack: Stack, seconds: float = SETTLE_SECONDS) -> dict[str, Any]:
@@ -52,20 +61,23 @@ def _look(stack: Stack) -> dict[str, Any]:
         return {"problems": [f"no status: {type(error).__name__}"], "services": []}
 
 
-def verify(stack: Stack, told: Ledger, agency: Receiver, main: str) -> dict[str, int]:
-    """Everything that was acknowledged is there once and in order. `main` is the subscription that lasts all along.
+def verify(stack: Stack, told: Ledger, agency: Receiver, before: Before) -> dict[str, int]:
+    """Everything that was acknowledged is there once and in order, and nothing else; nobody waits for an answer.
 
     Returns what there is: `reports`, `cases`, `events`, `deliveries`, `scheduled` (messages not yet through).
     """
     settle(stack)
     events = ledger.verify(stack, told)
     with stack.database() as databases:
+        reports = {each["_id"] for each in databases["intake"]["reports"].find({}, {"_id": 1})}
+        twice = reports - before.reports - set(told.accepted.values())
+        assert not twice, f"reports that nobody was told of, made twice for one key: {sorted(twice)[:3]}"
         _screened(databases, events, told)
-        _subscribed(databases, told, main)
+        _subscribed(databases, told, before.subscription)
         _counted(databases, events)
-        scheduled = _told_once(databases, events, agency, main)
+        scheduled = _told_once(databases, events, agency, before.subscription)
         return {
-            "reports": databases["intake"]["reports"].count_documents({}),
+            "reports": len(reports),
             "cases": databases["cases"]["cases"].count_documents({}),
             "events": len(events),
             "deliveries": databases["notifications"]["deliveries"].count_documents({}),
