@@ -33,9 +33,9 @@ from tests.support.stack import Stack
 
 MEGABYTES = {"mongod": 1600, "kafka": 1200}
 """Of the small disks. They take memory as far as they are used."""
-SOON_SECONDS = 65.0
-"""A message whose sender died is due again half a minute later, one of a stepped clock a minute later. What is due only
-after that, because two attempts failed, is not waited for."""
+SOON_SECONDS = 32.0
+"""A message whose sender died is due again half a minute later. What is due only after that, because two attempts
+failed or the clock was stepped, is not waited for."""
 OVERDUE_SECONDS = 40.0
 """By then a message that was due must have been sent, also if its sender died just now."""
 
