@@ -8,264 +8,65 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import statistics
-import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.ports import LOOPBACK, free_port, wait_until
 from deploy.local.state import ROOT
-from tests.performance.load import measure, percentile
-from tests.support.receiver import receiver
+from tests.performance import product, relay, worker
+from tests.performance.figures import Figure
+from tests.performance.ground import ground
 from tests.support.stack import Stack
 
 BUILD = ROOT / "build"
-SETTLE_SECONDS = 20
-RUNS = 3
+OF_THE_PRODUCT = ("starts", "memory", "latencies", "intake")
+OF_PARTS = ("worker", "relay")
+LONG = ("growth",)
+PARTS = (*OF_THE_PRODUCT, *OF_PARTS, *LONG)
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One measured value. `floor` is what it is compared with, `ratio` value/floor; `goal` and `met` where asked."""
-
-    name: str
-    value: float
-    unit: str
-    floor: float | None = None
-    ratio: float | None = None
-    goal: str | None = None
-    met: bool | None = None
-
-
-def at_most(name: str, value: float, unit: str, goal: float) -> Figure:
-    """A figure that should not exceed its goal."""
-    return Figure(name, round(value, 3), unit, goal=f"at most {goal:g}", met=value <= goal)
-
-
-def share(name: str, value: float, floor: float, unit: str) -> Figure:
-    """A figure as a share of its floor."""
-    return Figure(name, round(value, 1), unit, floor=round(floor, 1), ratio=round(value / floor, 3) if floor else None)
-
-
-def starts(stack: Stack) -> list[Figure]:
-    """The first start (software installed, no data, demonstration loaded after the first page) and the second."""
-    first = _seconds_to_first_page(stack)
-    stack.stop()
-    second = _seconds_to_first_page(stack)
-    return [
-        Figure("first start to the first page", round(first, 2), "s"),
-        at_most("second start to the first page", second, "s", 20),
-    ]
-
-
-def _seconds_to_first_page(stack: Stack) -> float:
-    began = time.monotonic()
-    stack.start(300)
-    served = [line for line in stack.text.splitlines() if "is running at" in line]
-    # What it says last is said after the demonstration is loaded; the moment of the first page stands in the note.
-    note = (stack.state / "running.json").stat().st_mtime
-    assert served
-    return note - (time.time() - (time.monotonic() - began))
-
-
-def memory(stack: Stack) -> list[Figure]:
-    """PSS of everything that runs, at rest, Prefect's server and flow process included."""
-    time.sleep(SETTLE_SECONDS)
-    totals: dict[str, float] = {}
-    for process in [psutil.Process(stack.process.pid), *stack.family()] if stack.process else []:
-        try:
-            name = _kind(process.cmdline())
-            totals[name] = totals.get(name, 0) + process.memory_full_info().pss / 2**30
-        except psutil.NoSuchProcess:
-            continue
-    figures = [Figure(f"memory of {name}", round(value, 3), "GiB") for name, value in sorted(totals.items())]
-    return [*figures, at_most("memory of the whole stack at rest (PSS)", sum(totals.values()), "GiB", 1.6)]
-
-
-def _kind(command: list[str]) -> str:
-    line = " ".join(command)
-    kinds = {
-        "mongod": "mongod", "kafka.Kafka": "Kafka", "supervisord": "supervisor", "gunicorn": "web",
-        "prefect": "Prefect's server", "run flows": "flows", "run relay": "relay", "run worker": "worker",
-        "run sender": "sender",
-    }  # fmt: skip
-    return next((name for part, name in kinds.items() if part in line), "rujukan up and others")
-
-
-def latencies(stack: Stack, rate: float, seconds: float) -> list[Figure]:
-    """From the acknowledged report to what others see, at `rate` reports a second, watched in the databases."""
-    accepted: dict[str, float] = {}
-    seen: dict[str, dict[str, float]] = {"case visible": {}, "webhook received": {}, "dashboard changed": {}}
-    with receiver() as agency, _watching(stack, seen):
-        body = {"url": agency.url, "event_types": ["case.opened"]}
-        partner = stack.client("partner_agency")
-        made = partner.call("POST", "/api/v1/subscriptions", body, Idempotency_Key=f"bench-{time.time()}").json()
-        cases: dict[str, str] = {}
-        clerk, end = stack.client("intake_clerk"), time.monotonic() + seconds
-        began, sent, lock, threads = time.monotonic(), 0, threading.Lock(), []
-
-        def one() -> None:
-            from tests.support.reports import a_report
-
-            answer = clerk.register(a_report())
-            if answer.status == 201:
-                with lock:
-                    accepted[answer.json()["report_id"]] = time.monotonic()
-
-        while time.monotonic() < end:
-            threads.append(threading.Thread(target=one))
-            threads[-1].start()
-            sent += 1
-            time.sleep(max(0.0, began + sent / rate - time.monotonic()))
-        for thread in threads:
-            thread.join()
-        wait_until(lambda: all(len(found) >= len(accepted) for found in list(seen.values())[::2]), 60, "all seen")
-        wait_until(lambda: len(agency.received) >= len(accepted), 60, "all webhooks")
-        for case in stack.database()["cases"]["cases"].find({"report_id": {"$in": list(accepted)}}, {"report_id": 1}):
-            cases[case["_id"]] = case["report_id"]
-        for message in agency.received:
-            report = cases.get(message.json["data"].get("case_id", ""))
-            if report:
-                seen["webhook received"].setdefault(report, message.at)
-        partner.call("DELETE", f"/api/v1/subscriptions/{made['id']}", If_Match=f'"{made["version"]}"')
-    figures = []
-    for name, moments in seen.items():
-        waits = [max(0.0, moments[report] - at) for report, at in accepted.items() if report in moments]
-        assert len(waits) == len(accepted), f"{name}: {len(accepted) - len(waits)} never came"
-        label = f"report accepted to {name} at {rate:g} a second"
-        figures.append(Figure(f"{label}, median", round(statistics.median(waits), 3), "s"))
-        figures.append(at_most(f"{label}, p99", percentile(waits, 0.99), "s", 1))
-    return figures
-
-
-@contextmanager
-def _watching(stack: Stack, seen: dict[str, dict[str, float]]) -> Iterator[None]:
-    """Notes when a report's case, and its fact in the read model, become visible to everybody."""
-    stop = threading.Event()
-    database = stack.database()
-    ready = [threading.Event(), threading.Event()]
-
-    def watch(collection: Any, name: str, report_of: Callable[[Any], str], started: threading.Event) -> None:
-        with collection.watch([{"$match": {"operationType": "insert"}}], max_await_time_ms=50) as changes:
-            started.set()
-            while not stop.is_set():
-                change = changes.try_next()
-                if change is not None:
-                    seen[name].setdefault(report_of(change["fullDocument"]), time.monotonic())
-
-    threads = [
-        threading.Thread(
-            target=watch, args=(database["cases"]["cases"], "case visible", lambda case: case["report_id"], ready[0])
-        ),
-        threading.Thread(
-            target=watch, args=(database["reporting"]["facts"], "dashboard changed", lambda fact: fact["_id"], ready[1])
-        ),
-    ]
-    for thread in threads:
-        thread.start()
-    for started in ready:
-        started.wait(10)
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
-def intake(stack: Stack, seconds: float) -> list[Figure]:
-    """`POST /api/v1/reports` beside its floor, in turn, the median of RUNS."""
-    token = stack.client("intake_clerk").token
-    figures = []
-    with _floor(stack) as floor_url:
-        for connections in (8, 32):
-            ours, floor = [], []
-            for _ in range(RUNS):
-                for url, found in ((stack.url, ours), (floor_url, floor)):
-                    headers = {"Authorization": f"Bearer {token}"}
-                    result = measure(f"{url}/api/v1/reports", connections, seconds, headers)
-                    if result["errors"]:
-                        print(f"{result['errors']} errors, the first: {result['first_error']}", file=sys.stderr)
-                    found.append(result["per_second"])
-            name = f"POST /api/v1/reports at {connections} connections"
-            figures.append(share(name, statistics.median(ours), statistics.median(floor), "a second"))
-    return figures
-
-
-@contextmanager
-def _floor(stack: Stack) -> Iterator[str]:
-    """The floor's application under the same gunicorn, on the same mongod."""
-    from deploy import processes
-    from deploy.local import secrets
-    from deploy.local.secrets import ROOT_PASSWORD
-
-    port = free_port()
-    password = secrets.ensure(stack.state)[ROOT_PASSWORD]
-    address = stack.running.mongodb_uri.removeprefix("mongodb://")
-    environ = {
-        **os.environ,
-        "RUJUKAN_BIND": f"{LOOPBACK}:{port}",
-        "FLOOR_MONGODB_URI": f"mongodb://root:{password}@{address}{'&' if '?' in address else '?'}authSource=admin",
-    }
-    configuration = str(processes.GUNICORN_CONFIGURATION)
-    command = [sys.executable, "-m", "gunicorn", "--config", configuration, "tests.performance.floor:create()"]
-    process = subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.DEVNULL)
-    url = f"http://{LOOPBACK}:{port}"
-    try:
-        wait_until(lambda: _answers(f"{url}/healthz"), 30, "the floor")
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _answers(url: str) -> bool:
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
-PARTS = ("starts", "memory", "latencies", "intake")
-
-
-def run(parts: list[str], seconds: float) -> list[Figure]:
-    """Measures the named parts on a fresh instance of its own."""
+def of_the_product(parts: list[str], seconds: float, console: Console) -> list[Figure]:
+    """The named figures of a fresh instance of its own."""
     figures: list[Figure] = []
-    console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="rujukan-bench-") as directory:
         stack = Stack(Path(directory))
         try:
             console.print("starting an instance of its own …")
-            figures += starts(stack) if "starts" in parts else []
+            figures += product.starts(stack) if "starts" in parts else []
             if not figures:
                 stack.start(300)
             if "memory" in parts:
                 console.print("memory at rest …")
-                figures += memory(stack)
+                figures += product.memory(stack)
             if "latencies" in parts:
-                console.print("from report to dashboard …")
-                figures += latencies(stack, 20, seconds * 3)
+                for rate, goal in ((20, 1), (100, 2)):
+                    console.print(f"from report to dashboard at {rate} a second …")
+                    figures += product.latencies(stack, rate, seconds * 3, goal)
             if "intake" in parts:
                 console.print("intake beside its floor …")
-                figures += intake(stack, seconds)
+                figures += product.intake(stack, seconds)
         finally:
             stack.stop()
+    return figures
+
+
+def of_parts(parts: list[str], console: Console) -> list[Figure]:
+    """The named figures of single parts, on a mongod and a Kafka of their own."""
+    figures: list[Figure] = []
+    with ground() as here:
+        if "worker" in parts:
+            console.print("the worker beside its floor …")
+            figures += worker.figures(here)
+        if "relay" in parts:
+            console.print("the relay beside its floor …")
+            figures += relay.figures(here)
+        if "growth" in parts:
+            console.print("the relay with 10,000 and 1,000,000 entries in the journal …")
+            figures += relay.growth(here)
     return figures
 
 
@@ -277,10 +78,16 @@ def main() -> int:
         epilog="example: python -m tests.performance.bench --parts memory latencies",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="only these")
+    usual = [part for part in PARTS if part not in LONG]
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=usual, help=f"only these; {', '.join(LONG)}: long")
     parser.add_argument("--seconds", type=float, default=10, help="length of one load (default 10)")
     options = parser.parse_args()
-    figures = run(options.parts, options.seconds)
+    console = Console(stderr=True)
+    figures: list[Figure] = []
+    if set(options.parts) & set(OF_THE_PRODUCT):
+        figures += of_the_product(options.parts, options.seconds, console)
+    if set(options.parts) & {*OF_PARTS, *LONG}:
+        figures += of_parts(options.parts, console)
     table = Table("figure", "value", "unit", "floor", "ratio", "goal", "met")
     for figure in figures:
         cells = ["" if value is None else str(value) for value in asdict(figure).values()]

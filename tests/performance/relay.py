@@ -6,7 +6,6 @@ python -m tests.performance.relay [ENTRIES]
 from __future__ import annotations
 
 import statistics
-import sys
 import threading
 import time
 
@@ -15,7 +14,8 @@ from kafka import KafkaProducer
 from shared import relay
 from shared.events import encode
 from shared.events.topics import topic_of
-from tests.performance.ground import Ground, entries_of, fill_journal, ground, pending
+from tests.performance.figures import Figure, share
+from tests.performance.ground import Ground, entries_of, fill_journal, pending
 
 ENTRIES = 20_000
 RUNS = 3
@@ -65,8 +65,17 @@ def medians(here: Ground, entries: int = ENTRIES, published_before: int = 0, run
     return statistics.median(rate for rate, _ in rates), statistics.median(floor for _, floor in rates)
 
 
-if __name__ == "__main__":
-    with ground() as servers:
-        for _ in range(RUNS):
-            ours, floor = relay_rate(servers, int(sys.argv[1]) if len(sys.argv) > 1 else ENTRIES)
-            print(f"relay {ours:.0f}/s floor {floor:.0f}/s share {ours / floor:.2f}")
+def figures(here: Ground) -> list[Figure]:
+    """The relay as a share of its floor."""
+    ours, floor = medians(here)
+    return [share("relay, journal to Kafka", ours, floor, "entries a second", 0.7)]
+
+
+def growth(here: Ground) -> list[Figure]:
+    """The same with a small and a large journal behind what is pending: the second as a share of the first."""
+    found = []
+    for published in (10_000, 1_000_000):
+        ours, floor = medians(here, published_before=published, runs=1)
+        found.append(share(f"relay with {published:,} entries in the journal", ours, floor, "entries a second"))
+    small, large = (figure.ratio or 0.0 for figure in found)
+    return [*found, share("relay, the large journal beside the small one", large, small, "of the floor", 0.9)]

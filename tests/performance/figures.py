@@ -1,0 +1,31 @@
+"""What a measurement says: a value, its unit, its floor and its goal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured value. `floor` is what it is compared with, `ratio` value/floor; `goal` and `met` where asked."""
+
+    name: str
+    value: float
+    unit: str
+    floor: float | None = None
+    ratio: float | None = None
+    goal: str | None = None
+    met: bool | None = None
+
+
+def at_most(name: str, value: float, unit: str, goal: float) -> Figure:
+    """A figure that should not exceed its goal."""
+    return Figure(name, round(value, 3), unit, goal=f"at most {goal:g}", met=value <= goal)
+
+
+def share(name: str, value: float, floor: float, unit: str, goal: float | None = None) -> Figure:
+    """A figure as a share of its floor, which should be at least the goal."""
+    ratio = round(value / floor, 3) if floor else None
+    wanted = f"at least {goal:g} of the floor" if goal is not None else None
+    met = None if goal is None or ratio is None else ratio >= goal
+    return Figure(name, round(value, 1), unit, floor=round(floor, 1), ratio=ratio, goal=wanted, met=met)
