@@ -105,7 +105,8 @@ class _Reader:
             began, before, said = time.monotonic(), self._done(), 0.0
             while True:
                 number = self._round(consumer)
-                failpoints.reach("rebuild.batch")
+                if number:
+                    failpoints.reach("rebuild.batch")
                 if number < BATCH or time.monotonic() - said > SAY_EVERY_SECONDS:
                     total, done = sum(consumer.end_offsets(partitions).values()), self._done()
                     said = time.monotonic()

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from shared import operations
 from shared.events import DecodeError, Event
 from shared.settings import load
+from shared.worker import generations
 from tests.support.receiver import Receiver
 from tests.support.reports import a_report
 from tests.support.stack import Client, Stack, wait_for
@@ -118,7 +119,7 @@ def verify(stack: Stack, load_: Told, agency: Receiver | None = None) -> list[Ev
     for service in ("intake", "cases"):
         _contiguous(databases[service], service)
     events = _topics_hold_the_journals(stack, databases)
-    facts = databases["reporting"]["facts"]
+    facts = generations.live(databases["reporting"])["facts"]
     assert {entry["_id"] for entry in facts.find({}, {"_id": 1})} >= reports, "reporting knows every report"
     if agency is not None:
         _told_once(databases, agency, accepted)
