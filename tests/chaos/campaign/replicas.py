@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from deploy.local import mongod, secrets
 from deploy.local.ports import LOOPBACK, free_port, wait_until
@@ -20,6 +20,8 @@ from tests.support.servers import Server
 
 RESTART_SECONDS = 1.0
 STEPPED_DOWN_SECONDS = 10
+BUSY = (93, 103, 109, 308)
+"""MongoDB's codes for a replica set that is not done with the change of its configuration before."""
 
 
 class Member(Server):
@@ -58,11 +60,7 @@ class Replicas:
         mongod.wait_until_primary(first.port, self._password, lambda: first.alive)
         with mongod.administrator(first.port, self._password) as client:
             for number, member in enumerate(others, 1):
-                configuration = client.admin.command("replSetGetConfig")["config"]
-                configuration["members"].append({"_id": number, "host": f"{LOOPBACK}:{member.port}"})
-                configuration["settings"]["electionTimeoutMillis"] = 4000
-                configuration["version"] += 1
-                client.admin.command("replSetReconfig", configuration)
+                wait_until(lambda n=number, m=member: _added(client, n, m), 60, "the replica set's configuration")
                 wait_until(lambda n=number: self._healthy(client) > n, 60, "a member of the replica set")
         threading.Thread(target=self._supervise, daemon=True).start()
 
@@ -121,3 +119,18 @@ class Replicas:
     @property
     def _password(self) -> str:
         return self._secrets[secrets.ROOT_PASSWORD]
+
+
+def _added(client: pymongo.MongoClient[dict[str, Any]], number: int, member: Member) -> bool:
+    """Adds a member; False while the set is still busy with the one before."""
+    configuration = client.admin.command("replSetGetConfig")["config"]
+    configuration["members"].append({"_id": number, "host": f"{LOOPBACK}:{member.port}"})
+    configuration["settings"]["electionTimeoutMillis"] = 4000
+    configuration["version"] += 1
+    try:
+        client.admin.command("replSetReconfig", configuration)
+    except OperationFailure as error:
+        if error.code not in BUSY:
+            raise
+        return False
+    return True
