@@ -20,7 +20,7 @@ from tests.support.servers import Server
 
 RESTART_SECONDS = 1.0
 STEPPED_DOWN_SECONDS = 10
-BUSY = (93, 103, 109, 308)
+BUSY = (103, 109, 308)
 """MongoDB's codes for a replica set that is not done with the change of its configuration before."""
 
 
