@@ -22,6 +22,7 @@ from pymongo.errors import (
     ConnectionFailure,
     ExecutionTimeout,
     NetworkTimeout,
+    OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
 )
@@ -103,12 +104,19 @@ def write(collection: Collection, command: str, session: ClientSession, **argume
         raise BulkWriteError(answer)
 
 
+NO_PRIMARY_YET = (
+    211,  # KeyNotFound: a node that was just elected or started does not know the key of the cluster's time yet
+    11600,  # InterruptedAtShutdown
+    11602,  # InterruptedDueToReplStateChange
+)
+"""Codes of MongoDB's own answers that pass by themselves. The driver turns most such answers into AutoReconnect."""
+
 UNREACHABLE = (ServerSelectionTimeoutError, NetworkTimeout, AutoReconnect, ConnectionFailure, ExecutionTimeout)
 
 
 def is_unreachable(error: PyMongoError) -> bool:
     """Whether the error says that the database was out of reach, or has no primary for now."""
-    return isinstance(error, UNREACHABLE)
+    return isinstance(error, UNREACHABLE) or (isinstance(error, OperationFailure) and error.code in NO_PRIMARY_YET)
 
 
 @contextmanager
