@@ -15,7 +15,7 @@ from pymongo.errors import PyMongoError
 from werkzeug.exceptions import HTTPException
 
 from shared import journal
-from shared.mongo import UNREACHABLE
+from shared.mongo import is_unreachable
 from shared.web.language import is_page
 from shared.web.problem import Problem, code_of_status, flatten, wants_etag
 
@@ -98,7 +98,7 @@ def _unavailable(retry_after: int = RETRY_AFTER) -> Problem:
 
 
 def _mongo(error: PyMongoError) -> ResponseReturnValue:
-    if isinstance(error, UNREACHABLE) or error.timeout:
+    if is_unreachable(error) or error.timeout:
         log.warning("database_unreachable", error_type=type(error).__name__)
         return answer(_unavailable())
     return _unexpected(error)
