@@ -205,6 +205,22 @@ def test_a_worker_of_the_old_generation_cannot_commit_after_the_switch(feed: Fee
     assert counts(feed.foundation)[BARAT, "2026-11"]["reports"] == 2
 
 
+def test_an_old_worker_cannot_begin_a_partition_after_the_switch(feed: Feed) -> None:
+    """There is no position of it yet that the switch could take away: the worker sees that its generation is over."""
+    entries = some_history().entries
+    feed.tell([entry for entry in entries if entry.topic == REPORTS])
+    number = feed.begin()
+    feed.work(number=number)
+    old = Processor(feed.foundation, feed.handlers)
+    old.topic_ids[feed.foundation.settings.prefix + CASES] = CASES
+    assert feed.switch(number)
+    feed.publish([entry for entry in entries if entry.topic == CASES])
+    with pytest.raises(PositionLost):
+        old.process(feed.logs[CASES])
+    feed.work()
+    assert counts(feed.foundation) == EXPECTED
+
+
 def test_what_is_built_beside_the_live_models_can_append_no_event(feed: Feed) -> None:
     """A handler that tells others something would tell it again: it fails, and nothing goes out."""
     feed.publish(some_history().entries)
