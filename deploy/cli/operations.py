@@ -1,4 +1,4 @@
-"""`rujukan events`, `rujukan parked`, `rujukan replay`, `rujukan republish`: what an operator does about events.
+"""`rujukan events`, `parked`, `replay`, `republish`, `restored`: what an operator does about events.
 
 Thin: shared.operations and shared.worker.operations do the work.
 """
@@ -6,16 +6,22 @@ Thin: shared.operations and shared.worker.operations do the work.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deploy.cli.context import DEFAULT_STATE, JsonOption, ServiceArgument, StateOption, foundation
 from deploy.cli.output import fail, say, show_json, show_table
+from shared.settings import SERVICES
+
+if TYPE_CHECKING:
+    from shared.foundation import Foundation
 
 events = typer.Typer(no_args_is_help=True, help="Events as they travel.")
 parked = typer.Typer(no_args_is_help=True, help="Events that could not be handled, kept in order by key.")
@@ -177,16 +183,79 @@ def republish(
 ) -> None:
     """Publish a service's whole journal once more, as after a topic was lost. Readers skip what they have seen.
 
+    After a loss say it before the start, so that the new topic begins with the oldest.
+
     Example: rujukan republish intake
     """
     from shared import operations
 
-    with _database_errors():
-        entries = operations.republish(foundation(service, state))
+    base = nullcontext(foundation(service, state)) if _runs(state) else _at_rest(state, service)
+    with base as found, _database_errors():
+        entries = operations.republish(found)
     if as_json:
         show_json({"service": service, "entries": entries})
     else:
         say(f"{entries} entries of {service}'s journal are published again by its relay.")
+
+
+def restored(
+    service: ServiceArgument,
+    above: Annotated[
+        int, typer.Option(min=0, help="The highest epoch so far, where the same backup was restored before.")
+    ] = 0,
+    state: StateOption = DEFAULT_STATE,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that a service's journal was restored from a backup, before anything of it is started again.
+
+    What it writes from now on has the next epoch, else readers would take it for what they saw before the restore. All
+    that it holds is published again.
+
+    Example: rujukan restored intake
+    """
+    from shared import operations
+
+    if _runs(state):
+        fail("It runs: what it writes now is still of the old epoch. Stop it first: rujukan down")
+    with _at_rest(state, service) as base, _database_errors():
+        epoch = base.journal.begin_new_epoch(above)
+        # At once, so that the relay begins with the oldest: a topic that begins with a late version is no good to read.
+        entries = operations.republish(base)
+    if as_json:
+        show_json({"service": service, "epoch": epoch, "entries": entries})
+    else:
+        say(f"{service}'s journal goes on in epoch {epoch}; its {entries} entries are published again once it runs.")
+
+
+def _runs(state: Path) -> bool:
+    """Whether an instance runs on this machine that the command would be about."""
+    from deploy.local.state import State
+
+    return "RUJUKAN_ENVIRONMENT" not in os.environ and State(state).held()
+
+
+@contextmanager
+def _at_rest(state: Path, service: str) -> Iterator[Foundation]:
+    """A service of which nothing runs; on one machine its database is started for the command alone."""
+    from deploy import processes
+    from deploy.local import alone
+    from deploy.local.ports import NotReady
+    from deploy.local.state import Held, State
+
+    if "RUJUKAN_ENVIRONMENT" in os.environ:
+        yield foundation(service, state)
+        return
+    if not (place := State(state)).directory.exists():
+        fail(f"Nothing is kept in {state}")
+    if service not in SERVICES:
+        fail(f"There is no service {service}: choose one of {', '.join(SERVICES)}")
+    try:
+        with alone.database(place) as environ:
+            yield processes.foundation(service, environ)
+    except Held:
+        fail("It is starting or stopping: try again")
+    except NotReady as error:
+        fail(str(error))
 
 
 def replay(

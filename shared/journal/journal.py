@@ -82,6 +82,18 @@ class Journal:
             self._epoch = int(found["value"]) if found else 1
         return self._epoch
 
+    def begin_new_epoch(self, above: int = 0) -> int:
+        """After a restore: what is written from now on is of a new life of this journal. Returns its number.
+
+        It is one more than the journal's own, and more than `above`: a backup that is restored a second time does not
+        know of the life that began after the first. Processes that run already go on in the old one.
+        """
+        raised = {"$add": [{"$max": [{"$ifNull": ["$value", 1]}, above]}, 1]}
+        meta = self.database.get_collection(META, write_concern=WriteConcern("majority", j=True))
+        meta.update_one({"_id": "epoch"}, [{"$set": {"value": raised}}], upsert=True)
+        self._epoch = None
+        return self.epoch
+
     def run(
         self,
         work: Work,

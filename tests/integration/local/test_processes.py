@@ -18,7 +18,7 @@ from deploy.cli.main import app
 from deploy.local.state import ROOT
 from tests.support.servers import Mongo
 
-PRINTING = {"status", "tail", "list", "show", "replay", "drop", "republish", "sweep"}
+PRINTING = {"status", "tail", "list", "show", "replay", "drop", "republish", "restored", "sweep"}
 
 
 def run(parts: str, within: float = 5) -> subprocess.Popen[str]:
