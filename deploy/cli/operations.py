@@ -200,15 +200,12 @@ def republish(
 
 def restored(
     service: ServiceArgument,
-    above: Annotated[
-        int, typer.Option(min=0, help="The highest epoch so far, where the same backup was restored before.")
-    ] = 0,
     state: StateOption = DEFAULT_STATE,
     as_json: JsonOption = False,
 ) -> None:
     """Say that a service's journal was restored from a backup, before anything of it is started again.
 
-    What it writes from now on has the next epoch, else readers would take it for what they saw before the restore. All
+    What it writes from now on has a new epoch, else readers would take it for what they saw before the restore. All
     that it holds is published again.
 
     Example: rujukan restored intake
@@ -218,7 +215,7 @@ def restored(
     if _runs(state):
         fail("It runs: what it writes now is still of the old epoch. Stop it first: rujukan down")
     with _at_rest(state, service) as base, _database_errors():
-        epoch = base.journal.begin_new_epoch(above)
+        epoch = base.journal.begin_new_epoch()
         # At once, so that the relay begins with the oldest: a topic that begins with a late version is no good to read.
         entries = operations.republish(base)
     if as_json:

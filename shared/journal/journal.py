@@ -82,13 +82,13 @@ class Journal:
             self._epoch = int(found["value"]) if found else 1
         return self._epoch
 
-    def begin_new_epoch(self, above: int = 0) -> int:
+    def begin_new_epoch(self) -> int:
         """After a restore: what is written from now on is of a new life of this journal. Returns its number.
 
-        It is one more than the journal's own, and more than `above`: a backup that is restored a second time does not
-        know of the life that began after the first. Processes that run already go on in the old one.
+        It is the time in milliseconds, and more than the journal's own number: a backup that is restored a second time
+        does not know of the life that began after the first. Processes that run already go on in the old one.
         """
-        raised = {"$add": [{"$max": [{"$ifNull": ["$value", 1]}, above]}, 1]}
+        raised = {"$max": [{"$add": [{"$ifNull": ["$value", 1]}, 1]}, {"$toLong": "$$NOW"}]}
         meta = self.database.get_collection(META, write_concern=WriteConcern("majority", j=True))
         meta.update_one({"_id": "epoch"}, [{"$set": {"value": raised}}], upsert=True)
         self._epoch = None

@@ -67,7 +67,7 @@ def test_a_journal_restored_behind_kafka(city: City) -> None:
     assert city.figures() == city.wanted()
 
     city.restore("cases", copy)
-    assert city.command("restored", "cases")["epoch"] == 2
+    epoch = city.command("restored", "cases")["epoch"]
     history.overdue(kept)  # the same version as the screening that was lost
     city.write(*[entry for entry in history.entries if entry.version == 2])
     # cases reads the report once more and opens the case with the same id, here with other facts
@@ -76,11 +76,8 @@ def test_a_journal_restored_behind_kafka(city: City) -> None:
     with city.working():
         city.read_all()
         wait_for(lambda: city.figures()[0][kept]["screening_overdue"], "what was written anew is counted")
-        seen = {
-            entry["_id"]: (entry["epoch"], entry["version"])
-            for entry in city.reporting.database[positions.VERSIONS].find()
-        }
-        assert (seen[kept], seen[again.stream]) == ((2, 2), (2, 1))
+        seen = {entry["_id"]: (entry["epoch"], entry["version"]) for entry in city.live[positions.VERSIONS].find()}
+        assert (seen[kept], seen[again.stream]) == ((epoch, 2), (epoch, 1))
         incremental = city.figures()
         assert incremental[0][again.stream] == city.wanted()[0][again.stream], "it began anew, and moved its counts"
         city.command("replay", "reporting")
@@ -95,22 +92,22 @@ def test_a_journal_restored_behind_kafka(city: City) -> None:
         city.command("replay", "reporting")
         city.read_all()
         wait_for(lambda: city.figures() == city.wanted(), "the journals' figures, without what was lost")
-    assert city.reporting.database["parked"].count_documents({}) == 0
+    assert city.live["parked"].count_documents({}) == 0
 
 
 def test_the_same_backup_restored_twice_takes_no_epoch_again(city: City) -> None:
-    """Seen to fail with `--above` left out: the second life has the number of the first, and is dropped as seen."""
+    """Seen to fail with epochs counted up by one: the second life, with the number of the first, is dropped as seen."""
     history = History()
     [case] = history.report()
     city.write(*history.entries)
     copy = city.backup("cases")
-    assert city.command("restored", "cases")["epoch"] == 2
+    second = city.command("restored", "cases")["epoch"]
     first = History(entries=list(history.entries))
     first.screen(case)
     city.write(first.entries[-1])
     city.publish()
     city.restore("cases", copy)
-    assert city.command("restored", "cases", "--above", "2")["epoch"] == 3
+    assert city.command("restored", "cases")["epoch"] > second > 1
     history.overdue(case)
     city.write(history.entries[-1])
     city.publish()
@@ -142,7 +139,7 @@ def test_a_kafka_made_anew_under_stored_positions(city: City) -> None:
         city.command("replay", "reporting")
         city.read_all()
         wait_for(lambda: city.figures() == city.wanted(), "a rebuild is equal")
-    assert city.reporting.database["parked"].count_documents({}) == 0
+    assert city.live["parked"].count_documents({}) == 0
 
 
 def test_a_read_model_dropped(city: City) -> None:
