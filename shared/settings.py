@@ -45,6 +45,8 @@ class Settings:
     demonstration: bool
     failpoints: tuple[str, ...]
     clock_file: Path | None = None
+    instance: str | None = None
+    """Which of several equal processes this is, the same after a restart; None where nobody keeps count."""
 
     @property
     def local(self) -> bool:
@@ -76,6 +78,7 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         demonstration=env.boolean("RUJUKAN_DEMONSTRATION", default=False),
         failpoints=tuple(name for name in env.text("RUJUKAN_FAILPOINTS", default="").split(",") if name),
         clock_file=env.path("RUJUKAN_CLOCK_FILE", required=False),
+        instance=env.text("RUJUKAN_INSTANCE", default="") or None,
     )
     if production and settings.failpoints:
         raise SettingsError("RUJUKAN_FAILPOINTS: failpoints are for tests; unset it in production")

@@ -51,7 +51,7 @@ def roles(environment: Mapping[str, str], port: int) -> list[Program]:
     web_environment = {**environment, **variables, "RUJUKAN_BIND": f"{LOOPBACK}:{port}"}
     return [
         Program("relay", WORK, _role("relay"), 12, {**environment, **_metrics(1)}),
-        Program("worker", WORK, _role("worker"), 12, {**environment, **_metrics(2)}),
+        Program("worker", WORK, _role("worker"), 12, {**environment, **_metrics(2), "RUJUKAN_INSTANCE": "worker"}),
         Program("sender", WORK, _role("sender"), 12, {**environment, **_metrics(3)}),
         Program("web", WEB, web, 12, {**web_environment, **_metrics(0)}),
     ]

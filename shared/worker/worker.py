@@ -83,6 +83,9 @@ class Worker:
                     bootstrap_servers=list(self._settings.kafka_bootstrap),
                     client_id=f"rujukan-worker-{self._service}",
                     group_id=group_of(self._settings.prefix, self._service),
+                    # A member with a name finds its partitions again when it is back within the session's time-out,
+                    # and nobody else is disturbed. Two with one name would drive each other out.
+                    group_instance_id=self._settings.instance,
                     enable_auto_commit=False,
                     auto_offset_reset="earliest",
                     allow_auto_create_topics=False,
