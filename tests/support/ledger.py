@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 from urllib3.exceptions import HTTPError
 
-from shared import operations
-from shared.events import DecodeError, Event
+from shared.events import Event
 from shared.settings import load
 from shared.worker import generations
+from tests.support import oracle
 from tests.support.receiver import Receiver
 from tests.support.reports import a_report
 from tests.support.stack import Client, Stack, wait_for
@@ -117,7 +117,7 @@ def verify(stack: Stack, load_: Told, agency: Receiver | None = None) -> list[Ev
     )
     assert cases == wanted, f"cases differ for {sorted((cases - wanted) + (wanted - cases))[:3]}"
     for service in ("intake", "cases"):
-        _contiguous(databases[service], service)
+        oracle.contiguous(databases[service], service)
     events = _topics_hold_the_journals(stack, databases)
     facts = generations.live(databases["reporting"])["facts"]
     assert {entry["_id"] for entry in facts.find({}, {"_id": 1})} >= reports, "reporting knows every report"
@@ -127,30 +127,14 @@ def verify(stack: Stack, load_: Told, agency: Receiver | None = None) -> list[Ev
     return events
 
 
-def _contiguous(database: Any, service: str) -> None:
-    versions: dict[str, list[int]] = {}
-    for entry in database["journal"].find({}, {"stream": 1, "version": 1}, sort=[("stream", 1), ("version", 1)]):
-        versions.setdefault(entry["stream"], []).append(entry["version"])
-    broken = [stream for stream, found in versions.items() if found != list(range(1, len(found) + 1))]
-    assert not broken, f"{service}: gaps in {broken[:3]}"
-
-
 def _topics_hold_the_journals(stack: Stack, databases: Any) -> list[Event]:
-    events: list[Event] = []
+    """Each event once, where it lies first."""
     environ = stack.environment()
+    found: dict[str, Event] = {}
     for service, topic in (("intake", "intake.reports"), ("cases", "cases.events")):
-        written = {entry["_id"] for entry in databases[service]["journal"].find({}, {"_id": 1})}
-        seen: set[str] = set()
-        order: dict[str, int] = {}
-        for event in operations.tail(load(service, environ), [topic], from_start=True, until_end=True):
-            assert not isinstance(event, DecodeError), event
-            if event.id not in seen:
-                assert event.version == order.get(event.stream, 0) + 1, f"{event.stream}: out of order"
-                order[event.stream] = event.version
-                events.append(event)
-            seen.add(event.id)
-        assert seen == written, f"{service}: journal and topic differ by {len(seen ^ written)}"
-    return events
+        for event in oracle.topic_holds_the_journal(databases[service], load(service, environ), topic):
+            found.setdefault(event.id, event)
+    return list(found.values())
 
 
 def _told_once(databases: Any, agency: Receiver, accepted: set[str]) -> None:
