@@ -79,5 +79,9 @@ class Publisher:
                 yield entry["_id"]
 
     def close(self, seconds: float = 2.0) -> None:
-        """Lets go of the connections within `seconds`."""
-        self._producer.close(timeout=seconds)
+        """Lets go of the connections within `seconds`; what is still under way stays of unknown outcome."""
+        try:
+            self._producer.close(timeout=seconds)
+        except KafkaError as error:
+            # Raised here it would stand in the log in place of what ended the relay.
+            log.warning("closed_with_sends_under_way", error=type(error).__name__)
