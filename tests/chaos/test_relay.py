@@ -1,4 +1,4 @@
-"""Bad days 2, 4 and 5: the relay is killed or falls asleep between two steps, the broker is killed."""
+"""Bad days 2 to 5: the relay is killed or falls asleep between two steps, the broker is frozen or killed."""
 
 from __future__ import annotations
 
@@ -26,6 +26,29 @@ def test_02_killed_between_the_ack_and_its_mark_a_relay_sends_twice_and_nothing_
     world.register()
     worker.wait_for(lambda: world.counted() >= 6, "counted what came after the duplicates")
     assert sorted(world.verify().values()) == [1, 2, 2, 2, 2, 2]
+
+
+def test_03_a_frozen_broker_is_given_up_and_what_was_written_meanwhile_goes_out_in_order(world: World) -> None:
+    """Seen to fail with RelayStuck taken out of Relay._lead: the process with the stuck producer never ends."""
+    agencies = [new_id("agency") for _ in range(10)]
+    both = ("relay", "--service", "intake", "--service", "directory")
+    relay = world.start(*both)
+    world.write(agencies, before=0)
+    relay.wait_for(lambda: world.pending("directory") == 0, "the first are sent")
+    world.kafka.pause()
+    world.write(agencies, before=1, events=3)
+    world.register(3)
+    assert relay.ended() == 1
+    assert "RelayStuck" in relay.log
+    assert any(problem.startswith("Kafka does not answer") for problem in world.problems())
+    assert any("no relay leads" in problem for problem in world.problems())
+    world.kafka.resume()
+    worker = world.start("worker", "--service", "reporting")
+    again = world.start(*both)
+    again.wait_for(lambda: world.pending("directory") == world.pending() == 0, "all marked")
+    worker.wait_for(lambda: world.counted() >= 3, "the reports are counted")
+    world.verify()
+    assert len(world.verify_order()) == 40
 
 
 def test_04_a_broker_killed_in_mid_batch_has_everything_in_the_end_and_each_key_in_order(world: World) -> None:
