@@ -33,7 +33,8 @@ def test_an_instance_at_rest_is_told_that_it_was_restored(tmp_path: Path):
 
     done = say("restored", "intake", "--json")
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout) == {"service": "intake", "epoch": 2, "entries": 1}
+    found = json.loads(done.stdout)
+    assert (found["service"], found["entries"]) == ("intake", 1) and found["epoch"] > 1
     assert json.loads(say("republish", "intake", "--json").stdout) == {"service": "intake", "entries": 0}
     with place.hold():
         refused = say("restored", "intake")
