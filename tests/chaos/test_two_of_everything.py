@@ -166,7 +166,7 @@ def test_two_workers_share_the_partitions_and_one_is_enough(city: City, start: S
 def test_a_worker_stopped_past_its_session_is_driven_out_and_comes_back(city: City, start: Start) -> None:
     """Continued, it writes nothing that the other has written, and takes part again.
 
-    Fails with positions that are set without being compared: what it held is counted twice.
+    It does not fail with the comparison of positions alone taken out: the versions absorb what would come twice.
     """
     first = start("worker", "reporting", "one")
     wait_for(lambda: "one" in members(city), "the first has joined")
