@@ -223,10 +223,11 @@ class Processor:
 
 
 def gap(header: Header, last: positions.Seen) -> tuple[str, int] | None:
-    """Why an event whose predecessor has not been seen must wait: handled now, the predecessor would be dropped."""
+    """Why an event whose predecessor has not been seen must wait: handled now, the predecessor would be dropped.
+
+    A restored journal goes on from an earlier version, under a new epoch: that is no gap.
+    """
     known = last.get(header.stream)
-    if known is not None and known[0] != header.epoch:
-        return None  # a restored journal goes on from an earlier version, under a new epoch
     expected = known[1] + 1 if known else 1
     if header.version <= expected:
         return None
