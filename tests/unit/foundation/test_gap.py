@@ -15,8 +15,8 @@ from shared.worker.processor import gap
         (None, 1, 2, True),
         ((1, 2), 1, 3, False),
         ((1, 2), 1, 4, True),
-        # A journal that was restored to version 3 and goes on: whoever had seen more goes on with it, whoever had seen less
-        # has not had the third yet.
+        # A journal that was restored to version 3 and goes on: whoever had seen more goes on with it, whoever had seen
+        # less has not had the third yet.
         ((1, 5), 2, 4, False),
         ((1, 3), 2, 4, False),
         ((1, 2), 2, 4, True),
