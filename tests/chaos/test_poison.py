@@ -51,8 +51,11 @@ def test_08_each_poison_is_parked_with_place_and_error_and_only_its_own_key_wait
     put(world, json_, b"{not json")
     put(world, schema, b'{"agency_id": 7}')
     put(world, header, b"{}", readable=False)
+    worker = world.start(*WORKER)
+    worker.wait_for(lambda: len(parked(world)) == 3, "parked")
+    # What waits comes later than the poison, in a batch of its own.
     world.write([json_, schema, header, healthy], before=0, events=2)
-    relay, worker = world.start("relay", "--service", "directory"), world.start(*WORKER)
+    relay = world.start("relay", "--service", "directory")
     relay.wait_for(lambda: world.pending("directory") == 0, "sent")
     agencies = world.database("notifications")["agencies"]
     worker.wait_for(lambda: agencies.find_one({"_id": healthy}), "the healthy key goes on")
