@@ -52,7 +52,7 @@ def test_03_a_frozen_broker_is_given_up_and_what_was_written_meanwhile_goes_out_
 
 
 def test_04_a_broker_killed_in_mid_batch_has_everything_in_the_end_and_each_key_in_order(world: World) -> None:
-    """Seen to fail with the whole batch counted as acknowledged in Publisher.publish: what was lost never goes out."""
+    """Seen to fail with the whole batch counted as acknowledged by Publisher: the relay does not give up."""
     agencies = [new_id("agency") for _ in range(40)]
     world.write(agencies, before=0, events=75)
     topic = f"{world.prefix}directory.events"
