@@ -138,8 +138,8 @@ class Processor:
             except Exception as again:  # noqa: BLE001  # as above
                 error = again
         attempts = 1 if isinstance(error, Permanent) else ATTEMPTS
-        log.error("event_parked", **record.place, type=record.header and record.header.type, exc_info=error)
         self._commit([record], park={id(record): (why(error), attempts)})
+        log.error("event_parked", **record.place, type=record.header and record.header.type, exc_info=error)
 
     def _commit(self, records: Sequence[Record], park: Mapping[int, tuple[str, int]] | None = None) -> None:
         counts: dict[str, int] = {}
