@@ -6,8 +6,8 @@ between two steps that must be safe to separate: that is what a test of a crash 
 
 from __future__ import annotations
 
-import os
 import signal
+import threading
 from collections.abc import Callable, Iterable
 
 
@@ -16,7 +16,8 @@ class Crash(BaseException):
 
 
 def _send(number: signal.Signals) -> Callable[[str], None]:
-    return lambda _: os.kill(os.getpid(), number)
+    """To the thread that is there: a signal to the process may be taken by another one, while this one goes on."""
+    return lambda _: signal.pthread_kill(threading.get_ident(), number)
 
 
 def _crash(name: str) -> None:
