@@ -7,9 +7,13 @@ and `poll` returns nothing for ever. Seen on a busy machine in one start of ten.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kafka import KafkaConsumer
+
+from shared.events import Message
+from shared.worker.processor import Handler, Record, read
 
 
 class Consumer(KafkaConsumer):
@@ -21,3 +25,12 @@ class Consumer(KafkaConsumer):
         if coordinator._join_task is not None:
             coordinator.request_rejoin()  # it goes on waiting for the join that was begun, and begins no other
         return super().poll(*arguments, **options)
+
+
+def records(polled: Mapping[Any, Iterable[Any]], wanted: Mapping[str, Handler]) -> list[Record]:
+    """What one poll returned, read as far as it can be; events of other types than the wanted pass by unread."""
+    return [
+        read(Record(r.topic, r.partition, r.offset, Message(r.key, r.value, list(r.headers))), wanted)
+        for batch in polled.values()
+        for r in batch
+    ]

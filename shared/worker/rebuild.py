@@ -16,13 +16,13 @@ from pymongo.database import Database
 
 from shared import failpoints
 from shared.access.actor import system_actor
-from shared.events import Message
 from shared.events.topics import BrokerUnavailable, admin, topic_ids
 from shared.foundation import Foundation
 from shared.journal import Context
 from shared.worker import generations, parking, positions
+from shared.worker.consumer import records
 from shared.worker.positions import PositionLost
-from shared.worker.processor import Handler, Processor, Record, read
+from shared.worker.processor import Handler, Processor
 
 BATCH = 1_000
 POLL_MS = 200
@@ -118,20 +118,13 @@ class _Reader:
             consumer.close(autocommit=False, timeout_ms=3_000)
 
     def _round(self, consumer: KafkaConsumer) -> int:
-        polled = consumer.poll(timeout_ms=POLL_MS)
-        records = [
-            read(
-                Record(r.topic, r.partition, r.offset, Message(r.key, r.value, list(r.headers))), self._models.handlers
-            )
-            for batch in polled.values()
-            for r in batch
-        ]
+        found = records(consumer.poll(timeout_ms=POLL_MS), self._models.handlers)
         try:
-            self._processor.process(records)
+            self._processor.process(found)
         except PositionLost:
             # Another run builds the same generation: go on from where the two have come. Raises if it has switched.
             self._take_up(consumer)
-        return len(records)
+        return len(found)
 
     def _take_up(self, consumer: KafkaConsumer) -> list[TopicPartition]:
         names = [self._foundation.settings.prefix + topic for topic in self._models.topics]

@@ -18,16 +18,15 @@ from kafka.structs import OffsetAndMetadata
 from pymongo.errors import PyMongoError
 
 from shared import failpoints
-from shared.events import Message
 from shared.events.topics import BrokerUnavailable, admin, topic_ids
 from shared.foundation import Foundation
 from shared.journal import Unavailable
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 from shared.worker import generations, positions
-from shared.worker.consumer import Consumer
+from shared.worker.consumer import Consumer, records
 from shared.worker.positions import PositionLost
-from shared.worker.processor import Handler, Processor, Record, read
+from shared.worker.processor import Handler, Processor
 
 POLL_MS = 200
 BATCH = 1_000
@@ -110,14 +109,10 @@ class Worker:
                 self._assigned.clear()
                 self._take_up(consumer)
                 return
-            records = [
-                read(Record(r.topic, r.partition, r.offset, Message(r.key, r.value, list(r.headers))), self._handlers)
-                for batch in polled.values()
-                for r in batch
-            ]
-            if records:
+            found = records(polled, self._handlers)
+            if found:
                 failpoints.reach("worker.polled")
-                self._processor.process(records)
+                self._processor.process(found)
                 failpoints.reach("worker.committed")
                 self._tell_kafka(consumer)
             elif time.monotonic() - self._checked > IDLE_CHECK_SECONDS:
