@@ -102,7 +102,7 @@ def create(environ: Mapping[str, str] = os.environ) -> FrontDoor:
         service: importlib.import_module(f"services.{service}.app").create_app(foundation)
         for service, foundation in foundations.items()
     }
-    return FrontDoor(applications, lambda secret: sessions.exchange(foundations["directory"], secret))
+    return FrontDoor(applications, applications["directory"].extensions[sessions.EXCHANGE])
 
 
 def _is_internal(path: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint as Pages
-from flask import Response, request
+from flask import Response, current_app, request
 from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from flask_babel import gettext
@@ -274,7 +274,7 @@ def exchange() -> ResponseReturnValue:
     found_token = sessions.session_token(request.environ)
     if found_token is not None:
         way, secret = found_token
-        token = sessions.exchange(current_foundation(), secret)
+        token = current_app.extensions[sessions.EXCHANGE](secret)
         if token is not None:
             answer.headers[HEADER] = token
             answer.headers[AUTH_HEADER] = way

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from flask.typing import ResponseReturnValue
 
-from services.directory import api, pages, texts
+from services.directory import api, pages, sessions, texts
 from services.directory.commands import NotFound
 from services.directory.model import Refused
 from shared import web
@@ -17,6 +17,8 @@ def create_app(foundation: Foundation) -> Flask:
     """The application on its foundation."""
     app = web.create_app(foundation, __name__, blueprints=api.BLUEPRINTS, pages=pages.BLUEPRINTS)
     app.register_blueprint(api.internal)
+    # For the front door, and for the reverse proxy that asks by HTTP.
+    app.extensions[sessions.EXCHANGE] = sessions.exchanger(foundation)
     app.register_error_handler(Refused, _refused)
     app.register_error_handler(NotFound, lambda error: answer(web.Problem(404, "not_found")))
     return web.finish(app)

@@ -11,6 +11,7 @@ from typing import Any
 
 from services.directory import model
 from services.directory.model import Refused
+from services.directory.remembered import forgets
 from services.directory.store import COLLECTIONS, INSTANCE, Entry, email_digest
 from shared.access import Actor
 from shared.access.passwords import hash_password, objection
@@ -88,6 +89,7 @@ def register_person(
     return _unique_email(lambda: foundation.journal.run(work, command=command, actor=actor))
 
 
+@forgets
 def change_person(
     foundation: Foundation,
     actor: Actor,
@@ -158,6 +160,7 @@ def open_account(
     return foundation.journal.run(work, command=command, actor=actor)
 
 
+@forgets
 def change_account(
     foundation: Foundation,
     actor: Actor,

@@ -1,7 +1,8 @@
 """Signing in and out, and what a session is exchanged for.
 
 The secret of a session is 256 random bits that only its owner has; stored is their SHA-256. A session is no event: it
-is written without the journal. Who somebody is and what they may do is read anew at every exchange.
+is written without the journal. Who somebody is and what they may do is read anew at every exchange that is not
+remembered.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 from werkzeug.http import parse_cookie
 
 from services.directory import model
+from services.directory.remembered import Remembered, forget, forgets
 from services.directory.store import SESSIONS, account_by_email
 from services.directory.throttle import Throttle
 from shared.access import Actor
@@ -30,6 +32,8 @@ from shared.telemetry.logs import get_logger
 
 #: The prefix `__Host-` makes browsers accept the cookie only over TLS (or loopback), for this host and all paths.
 COOKIE = "__Host-rujukan"
+#: The name of `exchanger` among the extensions of directory's application.
+EXCHANGE = "rujukan.exchange"
 #: Characters; ours have 43. Longer ones are not worth a look.
 LONGEST_TOKEN = 200
 
@@ -81,11 +85,13 @@ def sign_in(foundation: Foundation, email: str, password: str, address: str, pre
         throttle.succeeded(email, address)
         if previous:
             foundation.database[SESSIONS].delete_one({"_id": _digest(previous)})
+            forget()
         foundation.database[SESSIONS].insert_one(session)
     log.info("signed_in", account=account["_id"], session=session["public_id"])
     return SignedIn(token, session["expires_at"], _actor(account, session["public_id"]))
 
 
+@forgets
 def sign_out(foundation: Foundation, actor: Actor) -> None:
     """End the session that the actor's token came from. Ending it twice is no error."""
     with reachable():
@@ -121,6 +127,11 @@ def exchange(foundation: Foundation, token: str) -> str | None:
     if path is None:
         raise RuntimeError("directory has no RUJUKAN_TOKEN_PRIVATE_KEY_FILE")
     return _issuer(path).issue(found[0])
+
+
+def exchanger(foundation: Foundation) -> Remembered:
+    """`exchange` for one process, which remembers its answers for a moment."""
+    return Remembered(lambda token: exchange(foundation, token))
 
 
 def session_token(environ: Mapping[str, Any]) -> tuple[str, str] | None:

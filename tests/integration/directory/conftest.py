@@ -16,7 +16,7 @@ from werkzeug.test import Client, TestResponse
 from deploy.front_door import FrontDoor
 from services.directory import commands, store
 from services.directory.app import create_app
-from services.directory.sessions import COOKIE, exchange
+from services.directory.sessions import COOKIE, EXCHANGE
 from shared.access import Actor, passwords
 from shared.clock import utc_now
 from shared.foundation import Foundation
@@ -154,7 +154,7 @@ def door(foundation, app) -> FrontDoor:
     def echo(path: str) -> Any:
         return {name.lower(): value for name, value in request.headers.items()}
 
-    return FrontDoor({"directory": app, "intake": intake}, lambda secret: exchange(foundation, secret))
+    return FrontDoor({"directory": app, "intake": intake}, app.extensions[EXCHANGE])
 
 
 @pytest.fixture
