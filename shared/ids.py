@@ -30,7 +30,7 @@ def derived_id(kind: str, *parts: str) -> str:
 def new_number(letter: str) -> str:
     """A fresh number for people, `L-7K3M9-Q2X4T-5`: a letter for what it numbers, ten characters, a check character."""
     while True:
-        number = _written(letter, "".join(secrets.choice(ALPHABET) for _ in range(NUMBER_LENGTH)))
+        number = _written(letter, _body(secrets.randbits(5 * NUMBER_LENGTH)))
         if number:
             return number
 
@@ -39,8 +39,7 @@ def derived_number(letter: str, identifier: str) -> str:
     """The number that belongs to a derived id: random to a reader, the same at every repetition."""
     for attempt in itertools.count():
         value = uuid.uuid5(uuid.NAMESPACE_URL, f"{letter}/{identifier}/{attempt}").int
-        body = "".join(ALPHABET[(value >> (5 * place)) % len(ALPHABET)] for place in range(NUMBER_LENGTH))
-        number = _written(letter, body)
+        number = _written(letter, _body(value))
         if number:
             return number
     raise AssertionError("unreachable")
@@ -59,6 +58,11 @@ def read_number(letter: str, text: str) -> str | None:
         return None
     number = _written(letter, characters[:-1])
     return number if number and number.endswith(characters[-1]) else None
+
+
+def _body(value: int) -> str:
+    """The lowest bits of a random value as characters, five bits each."""
+    return "".join(ALPHABET[(value >> (5 * place)) % len(ALPHABET)] for place in range(NUMBER_LENGTH))
 
 
 def _written(letter: str, body: str) -> str | None:

@@ -29,8 +29,9 @@ def configure_logging(service: str, role: str, level: int = logging.INFO) -> Non
         _safe_exception,
     ]
     structlog.configure(
-        processors=[*shared_processors, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        # Straight to the output: through the standard library a line takes three times as long.
+        processors=[*shared_processors, structlog.processors.JSONRenderer()],
+        logger_factory=_Output,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
@@ -55,7 +56,15 @@ def configure_logging(service: str, role: str, level: int = logging.INFO) -> Non
 
 def get_logger(name: str) -> Any:
     """A logger whose first argument is what happened, the rest ids and codes: `log.info("event_parked", key=...)`."""
-    return structlog.stdlib.get_logger(name)
+    return structlog.get_logger(name)
+
+
+class _Output(structlog.WriteLogger):
+    """Writes lines to standard output, under the name that the logger was asked for by."""
+
+    def __init__(self, name: str = "rujukan") -> None:
+        super().__init__(sys.stdout)
+        self.name = name
 
 
 def _trace_id(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -22,7 +22,7 @@ from shared.web.problem import Problem, code_of_status, flatten, wants_etag
 RETRY_AFTER = 5
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 def install(app: Flask) -> None:

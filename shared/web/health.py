@@ -22,7 +22,7 @@ PATIENCE = 2.0
 #: Raises when the dependency is not usable; what it returns does not matter.
 Check = Callable[[], object]
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 def add_check(app: Flask, name: str, check: Check) -> None:

@@ -25,7 +25,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 # Asked every few seconds by machines; a line each would bury the others.
 _QUIET = ("health.healthz", "health.readyz", "static", "web.static")
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 def install(app: Flask, service: str) -> None:

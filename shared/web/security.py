@@ -74,19 +74,21 @@ def install(app: Flask, service: str, secret_key: str, base_url: str) -> None:
     )
     app.session_interface = _Sessions()
     csrf.init_app(app)
-    secure = urlsplit(base_url).scheme == "https"
+    usual = [*HEADERS.items(), ("Cache-Control", "no-store")]
+    if urlsplit(base_url).scheme == "https":
+        usual.append(("Strict-Transport-Security", "max-age=31536000"))
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        if secure:
-            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        headers = response.headers
         if is_static():
             hashed = "v" in request.args and response.status_code in (200, 304)
-            response.headers["Cache-Control"] = FOREVER if hashed else "no-cache"
-        else:
-            response.headers.setdefault("Cache-Control", "no-store")
+            headers["Cache-Control"] = FOREVER if hashed else "no-cache"
+        # One look at what a view has set; werkzeug's `setdefault` looks through them all for each.
+        given = {name.lower() for name, _ in headers}
+        for name, value in usual:
+            if name.lower() not in given:
+                headers.add(name, value)
         return response
 
 
