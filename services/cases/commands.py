@@ -5,7 +5,7 @@ It knows no HTTP and no Kafka: pages, API, handlers and the clock use it alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -40,12 +40,16 @@ def apply(unit: Unit, case: model.Case | None, command: model.Command) -> model.
     return case
 
 
-def open_cases(unit: Unit, report: Mapping[str, Any], received_at: datetime, now: datetime) -> int:
-    """Opens a case for each child of a registered report that has none yet. Returns how many were opened."""
+def case_ids(report: Mapping[str, Any]) -> list[str]:
+    """The ids of the cases of a registered report's children, in their order: a repeated report has the same."""
+    return [derived_id("case", report["report_id"], child["child_id"]) for child in report["children"]]
+
+
+def open_cases(unit: Unit, report: Mapping[str, Any], received_at: datetime, now: datetime, existing: Set[str]) -> int:
+    """Opens a case for each child of a registered report that has none `existing`. Returns how many were opened."""
     opened = 0
-    for child in report["children"]:
-        case_id = derived_id("case", report["report_id"], child["child_id"])
-        if unit.find_one(unit.database[store.CASES], {"_id": case_id}, {"_id": 1}) is not None:
+    for case_id, child in zip(case_ids(report), report["children"], strict=True):
+        if case_id in existing:
             continue
         about = {
             **{name: report[name] for name in OF_THE_REPORT},

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from services.cases import commands
+from services.cases import commands, store
 from shared.events import Event
 from shared.foundation import Foundation
 from shared.journal import Unit
-from shared.worker import Handler
+from shared.worker import Handler, Prepared
 
 TOPICS = ("intake.reports",)
 
 
 def handlers(foundation: Foundation) -> Mapping[str, Handler]:
     """Event type -> handler."""
+    known: dict[str, Any] = {"unit": None}
+
+    def look_up(events: Sequence[Event], unit: Unit) -> None:
+        """Which of the cases are there already, asked once for a batch: asking for each took most of the time."""
+        wanted = [case_id for event in events for case_id in commands.case_ids(event.data)]
+        known.update(unit=unit, cases=store.existing(unit, wanted))
 
     def report_registered(event: Event, unit: Unit) -> None:
-        commands.open_cases(unit, event.data, event.occurred_at, event.recorded_at)
+        if known["unit"] is not unit:
+            look_up([event], unit)
+        commands.open_cases(unit, event.data, event.occurred_at, event.recorded_at, known["cases"])
+        known["cases"].update(commands.case_ids(event.data))
 
-    return {"report.registered": report_registered}
+    return {"report.registered": Prepared(report_registered, look_up)}

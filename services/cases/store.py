@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -45,6 +45,11 @@ def put(unit: Unit, case: Case, *, report_number: str | None = None) -> None:
     else:
         before = {"_id": identifier, "version": case.version - 1}
         unit.update(cases, before, {"$set": document}, must_match=True)
+
+
+def existing(unit: Unit, case_ids: Sequence[str]) -> set[str]:
+    """Those of the ids under which there is a case."""
+    return {found["_id"] for found in unit.find(unit.database[CASES], {"_id": {"$in": list(case_ids)}}, {"_id": 1})}
 
 
 def get(database: Database, reference: str) -> dict[str, Any] | None:

@@ -4,7 +4,6 @@ no message to an agency that is closed. It sends nothing itself: `sender.py` doe
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from services.notifications import actions, model, queue
@@ -13,16 +12,23 @@ from shared.events.catalogue import SUBSCRIBABLE
 from shared.foundation import Foundation
 from shared.ids import derived_id
 from shared.journal import Unit
+from shared.worker import Handler
 
 TOPICS = ["cases.events", "directory.events"]
-
-Handler = Callable[[Event, Unit], None]
 
 MATCHED = dict.fromkeys(("agency_id", "event_types", "kecamatans", "minimum_severity", "created_at"), 1)
 
 
 def handlers(foundation: Foundation) -> dict[str, Handler]:
     """The handler of every event type that this service heeds."""
+    read: dict[str, Any] = {"unit": None}
+
+    def subscriptions(unit: Unit) -> list[dict[str, Any]]:
+        """All of them, read once in a unit of work. What they ask for is changed by nothing that is handled here."""
+        if read["unit"] is not unit:
+            read.update(unit=unit, found=unit.find(unit.database.subscriptions, {}, MATCHED))
+        found: list[dict[str, Any]] = read["found"]
+        return found
 
     def case_changed(event: Event, unit: Unit) -> None:
         """Queue a message for each subscription that wants this event.
@@ -32,7 +38,7 @@ def handlers(foundation: Foundation) -> dict[str, Handler]:
         """
         link = f"{foundation.settings.base_url}/id/cases/{event.stream}"
         message = model.payload(event.type, event.occurred_at, event.version, event.data, link)
-        for subscription in unit.find(unit.database.subscriptions, {}, MATCHED):
+        for subscription in subscriptions(unit):
             wanted = model.Filter(
                 tuple(subscription["event_types"]), tuple(subscription["kecamatans"]), subscription["minimum_severity"]
             )

@@ -61,22 +61,40 @@ def add(unit: Unit, delivery: Document) -> None:
 
 @dataclass(frozen=True)
 class DueLane:
-    """How many deliveries of one subscription are due now, and whether an attempt at one of them has failed."""
+    """How many deliveries of one subscription are due now, as far as was asked; whether an attempt at one failed."""
 
     due: int
     failing: bool
 
 
-def due_lanes(database: Database[Document]) -> dict[str, DueLane]:
-    """What is due now, by enabled subscription."""
-    enabled = [found["_id"] for found in database.subscriptions.find({"enabled": True}, {"_id": 1})]
-    rows = database.deliveries.aggregate(
+def due_lanes(database: Database[Document], width: int) -> dict[str, DueLane]:
+    """What is due now, by enabled subscription. Of each the first `width` are looked at, however many wait behind."""
+    first = [
+        {"$match": {"$expr": {"$eq": ["$subscription_id", "$$subscription"]}, "state": DUE}},
+        {"$sort": {"next_attempt_at": 1}},
+        {"$limit": width},
+        {"$match": _IS_DUE},
+        {"$project": {"_id": 0, "tries": 1}},
+    ]
+    rows = database.subscriptions.aggregate(
         [
-            {"$match": {"subscription_id": {"$in": enabled}, "state": DUE, **_IS_DUE}},
-            {"$group": {"_id": "$subscription_id", "due": {"$sum": 1}, "tries": {"$max": "$tries"}}},
+            {"$match": {"enabled": True}},
+            {
+                "$lookup": {
+                    "from": "deliveries",
+                    "let": {"subscription": "$_id"},
+                    "pipeline": first,
+                    "as": "due",
+                }
+            },
+            {"$match": {"due": {"$ne": []}}},
+            {"$project": {"due": 1}},
         ]
     )
-    return {row["_id"]: DueLane(row["due"], failing=row["tries"] > 0) for row in rows}
+    return {
+        row["_id"]: DueLane(len(row["due"]), failing=any(delivery["tries"] > 0 for delivery in row["due"]))
+        for row in rows
+    }
 
 
 def claim(database: Database[Document], subscription_id: str, lease: float) -> Document | None:

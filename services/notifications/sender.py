@@ -105,7 +105,7 @@ class Sender:
 
     def _start_what_is_due(self, waker: _Waker) -> None:
         """Start an attempt for every due message that has a place, the lane that waited longest first."""
-        due = queue.due_lanes(self._database)
+        due = queue.due_lanes(self._database, QUICK_WIDTH)
         with self._lock:
             for name in sorted(due, key=lambda name: self._lane(name).served_at):
                 lane = self._lane(name)
