@@ -2,8 +2,9 @@
 
 Woken by a change stream, which only wakes: what is pending is found by an index, so that a lost oplog position never
 means a skipped event. While a batch is sent, the next is read and the one before is marked. When Kafka is down the
-journal keeps what is pending and the relay catches up. When the outcome of a send is unknown, `RelayStuck` ends the
-process: its supervisor starts it anew with a fresh producer.
+journal keeps what is pending and the relay catches up; what is written meanwhile is published first, so that it need
+not wait for what is late already. When the outcome of a send is unknown, `RelayStuck` ends the process: its supervisor
+starts it anew with a fresh producer.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from kafka.errors import KafkaError
-from pymongo import ASCENDING
+from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
@@ -37,11 +39,31 @@ LEASE = "relay"
 BATCH = 1_000
 READ_ON = 20
 """Batches that may be read onwards before the reading begins at the oldest again: who committed late is found there."""
+NEWEST = 100
+"""Of a backlog, so many of the newest entries are looked at in each round: their streams go out before the oldest."""
+LATE_SECONDS = 2.0
+"""A full batch whose first entry is older than this is a backlog."""
 IDLE_SECONDS = 0.5
 STANDBY_SECONDS = 1.0
 BACKOFF_SECONDS = 1.0
 
 Entry = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Entries to publish, in this order. `ahead` of them go before older ones of other streams.
+
+    `found` is how many the reading in order found, `last` the highest sequence among them, `age` the seconds since the
+    first of them was recorded.
+    """
+
+    entries: list[Entry]
+    ahead: int = 0
+    found: int = 0
+    last: int = 0
+    age: float = 0.0
+
 
 log = get_logger(__name__)
 
@@ -99,19 +121,19 @@ class Relay:
     def _lead(self, lease: leases.Lease, waker: _Waker, stop: threading.Event) -> None:
         with ThreadPoolExecutor(2, thread_name_prefix="relay") as aside:
             marked: Future[None] | None = None
-            read: Future[list[Entry]] | None = None
+            read: Future[Batch] | None = None
             read_on = 0
             sent: set[str] = set()
             while not stop.is_set():
                 waker.clear()
-                entries = read.result() if read else []
-                if not entries:
+                batch = read.result() if read else Batch([])
+                if not batch.entries:
                     # Only now is it certain which are still pending: whatever is read was not sent before.
                     _finish(marked)
                     marked, read_on, sent = None, 0, set()
-                    entries = self._pending()
-                    self._observe(entries)
-                read = None
+                    batch = self._pending()
+                    metrics.RELAY_OLDEST.labels(self._service).set(batch.age)
+                read, entries = None, batch.entries
                 if not entries:
                     leases.renew(self._database, lease)
                     waker.wait(IDLE_SECONDS)
@@ -121,10 +143,10 @@ class Relay:
                     leases.renew(self._database, lease)
                     stop.wait(BACKOFF_SECONDS)
                     continue
-                if len(entries) > BATCH // 2 and read_on < READ_ON:
+                if batch.found > BATCH // 2 and read_on < READ_ON:
                     read_on += 1
-                    last = max(entry["sequence"] for entry in entries)
-                    read = aside.submit(self._pending, last, sent | {entry["_id"] for entry in entries})
+                    read = aside.submit(self._pending, batch.last, sent | {entry["_id"] for entry in entries})
+                metrics.RELAY_AHEAD.labels(self._service).inc(batch.ahead)
                 acknowledged = self._publish(publisher, entries)
                 _finish(marked)
                 sent = set(acknowledged)
@@ -143,27 +165,50 @@ class Relay:
         metrics.RELAY_FAILED.labels(self._service).inc(len(entries) - len(acknowledged))
         return acknowledged
 
-    def _pending(self, onwards: int = 0, sent: Set[str] = frozenset()) -> list[Entry]:
-        """The oldest unpublished entries, each stream from its first unpublished one on.
+    def _pending(self, onwards: int = 0, sent: Set[str] = frozenset()) -> Batch:
+        """The oldest unpublished entries, each stream from its first unpublished one on; of a backlog the newest too.
 
         With `onwards` those from that sequence on; those that were `sent`, and may not be marked yet, are left out.
-        Two writers' clocks may differ, so the order of insertion alone could put version 2 before version 1: a stream
-        whose earlier version is still pending waits for the next round.
         """
-        journal = self._database[JOURNAL]
         wanted: dict[str, Any] = {"pending": True, **({"sequence": {"$gte": onwards}} if onwards else {})}
-        found = journal.find(wanted, sort=[("sequence", ASCENDING)], limit=BATCH, hint="pending")
-        entries: list[Entry] = [entry for entry in found if entry["_id"] not in sent]
+        found = list(self._database[JOURNAL].find(wanted, sort=[("sequence", ASCENDING)], limit=BATCH, hint="pending"))
+        if not found:
+            return Batch([])
+        age = max(0.0, (datetime.now(UTC) - found[0]["recorded_at"]).total_seconds())
+        newest = self._newest() if len(found) == BATCH and age > LATE_SECONDS else []
+        known = {entry["_id"]: entry for entry in (*newest, *found) if entry["_id"] not in sent}
+        old = {entry["_id"] for entry in found} - sent
+        ready = self._ready(known.values(), sent)
+        ahead = sum(entry["_id"] not in old for entry in ready)
+        return Batch(ready, ahead, len(old), found[-1]["sequence"], age)
+
+    def _newest(self) -> list[Entry]:
+        """Unpublished entries of the streams that were written last, each stream from its first unpublished one on."""
+        journal = self._database[JOURNAL]
+        last = journal.find(
+            {"pending": True}, {"stream": 1}, sort=[("sequence", DESCENDING)], limit=NEWEST, hint="pending"
+        )
+        streams = {"$in": list({entry["stream"] for entry in last})}
+        order = [("stream", ASCENDING), ("version", ASCENDING)]
+        return list(journal.find({"stream": streams, "pending": True}, sort=order, limit=BATCH, hint=order))
+
+    def _ready(self, entries: Iterable[Entry], sent: Set[str]) -> list[Entry]:
+        """Those of the entries that may go out now, in order within their stream.
+
+        Two writers' clocks may differ, so the order of insertion alone could put version 2 before version 1: a stream
+        whose earlier version is still pending waits for the next round. That is asked after the entries were read, for
+        whatever is before them was committed before them.
+        """
+        entries = list(entries)
         first: dict[str, int] = {}
         for entry in entries:
             first[entry["stream"]] = min(entry["version"], first.get(entry["stream"], entry["version"]))
         before = [{"stream": stream, "version": version - 1} for stream, version in first.items() if version > 1]
         waiting: set[str] = set()
         if before:
-            earlier = journal.find({"$or": before, "pending": True}, {"stream": 1})
+            earlier = self._database[JOURNAL].find({"$or": before, "pending": True}, {"stream": 1})
             waiting = {entry["stream"] for entry in earlier if entry["_id"] not in sent}
-        ready = [entry for entry in entries if entry["stream"] not in waiting]
-        return _contiguous(ready)
+        return _contiguous(entry for entry in entries if entry["stream"] not in waiting)
 
     def _connected(self) -> Publisher | None:
         """The publisher; None while no broker answers. Nothing was sent then, so there is nothing to be unsure of."""
@@ -189,10 +234,6 @@ class Relay:
                 session=session,
             )
 
-    def _observe(self, entries: list[Entry]) -> None:
-        age = (datetime.now(UTC) - entries[0]["recorded_at"]).total_seconds() if entries else 0.0
-        metrics.RELAY_OLDEST.labels(self._service).set(max(0.0, age))
-
 
 def _finish(marked: Future[None] | None) -> None:
     """Waits for the marks. Raises what they raised."""
@@ -200,7 +241,7 @@ def _finish(marked: Future[None] | None) -> None:
         marked.result()
 
 
-def _contiguous(entries: list[Entry]) -> list[Entry]:
+def _contiguous(entries: Iterable[Entry]) -> list[Entry]:
     """The entries in order of version within each stream, without what lies behind a gap."""
     streams: dict[str, list[Entry]] = {}
     for entry in entries:

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 REQUESTS = Histogram("rujukan_request_seconds", "Time to answer a request", ["service", "endpoint", "method", "status"])
 RELAY_PUBLISHED = Counter("rujukan_relay_published_total", "Journal entries acknowledged by Kafka", ["service"])
+RELAY_AHEAD = Counter("rujukan_relay_ahead_total", "Entries published before older ones of a backlog", ["service"])
 RELAY_FAILED = Counter("rujukan_relay_failed_total", "Sends whose outcome is unknown", ["service"])
 RELAY_LEADER = Gauge("rujukan_relay_leader", "1 in the relay that leads", ["service"], multiprocess_mode="livesum")
 RELAY_OLDEST = Gauge(
@@ -29,6 +30,13 @@ WORKER_BATCH = Histogram("rujukan_worker_batch_seconds", "Time for one batch wit
 WORKER_LAG = Gauge(
     "rujukan_worker_lag_events", "Events not yet read", ["service", "topic"], multiprocess_mode="livesum"
 )
+WORKER_LIVE = Gauge(
+    "rujukan_worker_live_lane",
+    "1 while live events are handled before a backlog",
+    ["service"],
+    multiprocess_mode="livesum",
+)
+WORKER_AHEAD = Counter("rujukan_worker_ahead_total", "Events handled before their turn", ["service"])
 DELIVERIES = Counter("rujukan_deliveries_total", "Attempts to deliver", ["outcome"])
 DEADLINES = Counter("rujukan_deadlines_total", "Deadlines that passed or were kept", ["kind", "outcome"])
 
