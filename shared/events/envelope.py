@@ -68,12 +68,12 @@ def encode(source: str, entry: Mapping[str, Any]) -> Message:
         ("ce_type", entry["type"].encode()),
         ("ce_source", f"/rujukan/{source}".encode()),
         ("ce_subject", stream),
-        ("ce_time", _rfc3339(entry["occurred_at"])),
+        ("ce_time", rfc3339(entry["occurred_at"])),
         ("content-type", CONTENT_TYPE.encode()),
         ("ce_dataschema", f"urn:rujukan:event:{entry['type']}:{entry['schema_version']}".encode()),
         ("ce_streamversion", str(entry["version"]).encode()),
         ("ce_epoch", str(entry["epoch"]).encode()),
-        ("ce_recordedat", _rfc3339(entry["recorded_at"])),
+        ("ce_recordedat", rfc3339(entry["recorded_at"])),
         ("ce_actor", entry["actor"].encode()),
         ("ce_correlationid", entry["correlation_id"].encode()),
     ]
@@ -152,8 +152,8 @@ def decode(message: Message) -> Event:
     )
 
 
-def _rfc3339(moment: datetime) -> bytes:
-    """To the millisecond, as the database keeps it."""
+def rfc3339(moment: datetime) -> bytes:
+    """UTC to the millisecond, as the database keeps it; later moments are later in the order of bytes."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
 
 

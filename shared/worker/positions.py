@@ -59,6 +59,19 @@ def move(unit: Unit, partition: str, before: Position | None, topic_id: str, off
     return Position(topic_id, offset, stored=True)
 
 
+def hold(unit: Unit, partition: str, before: Position | None, ahead: int) -> None:
+    """Notes up to which offset events were handled before their turn, if the position is still as `before`.
+
+    It moves nothing. It is written so that whoever moves the position meanwhile conflicts with it. Raises PositionLost.
+    """
+    if before is None:
+        raise PositionLost(partition)
+    try:
+        unit.update(unit.database[POSITIONS], _still(partition, before), {"$set": {"ahead": ahead}}, must_match=True)
+    except Mismatch:
+        raise PositionLost(partition) from None
+
+
 def _still(partition: str, before: Position) -> Mapping[str, Any]:
     if before.offset == 0:
         # Nothing read yet, or the topic was made anew: the stored id and offset may be the old topic's.

@@ -2,7 +2,7 @@
 
 Effects, versions and positions are one transaction. A batch that fails is halved until the record that fails stands
 alone; that one is tried again a few times, then parked, and only its own key waits behind it. Kafka is not known here:
-records come in, positions go out.
+records come in, positions go out. Live events may be handled before their turn, where that cannot be told afterwards.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ Reading = Callable[[Sequence[Event], Unit], None]
 ATTEMPTS = 5
 FIRST_BACKOFF_SECONDS = 0.1
 BUDGET_SECONDS = 8.0
+AHEAD_SECONDS = 1.0
 
 log = get_logger(__name__)
 
@@ -104,6 +105,7 @@ class Processor:
         self._actor = system_actor(f"{self._service}.worker").id
         self.topic_ids: dict[str, str] = {}
         self.positions: dict[str, Position | None] = {}
+        self._epochs: dict[str, int] = {}
 
     def process(self, records: Sequence[Record]) -> None:
         """Handles the records in order and moves the positions. Raises Unavailable or PositionLost: then what was not
@@ -123,6 +125,69 @@ class Processor:
             else:
                 self._alone(records[0], error)
         metrics.WORKER_BATCH.labels(self._service).observe(time.monotonic() - started)
+
+    def process_ahead(self, records: Sequence[Record], until: float | None = None) -> None:
+        """Handles those of the records, which lie beyond the positions, that are the next of their streams.
+
+        Whatever else they are, they are left: in their turn all come again, and what was handled here is a repetition
+        then. It parks nothing and moves no position; if some fail, it looks for the others for AHEAD_SECONDS. Raises
+        Unavailable or PositionLost.
+        """
+        if not records:
+            return
+        until = time.monotonic() + AHEAD_SECONDS if until is None else until
+        try:
+            self._commit_ahead(records)
+        except (Unavailable, PositionLost):
+            raise
+        except Exception as error:  # noqa: BLE001  # as above; here the one that fails is left to its turn
+            if len(records) > 1 and time.monotonic() < until:
+                middle = len(records) // 2
+                self.process_ahead(records[:middle], until)
+                self.process_ahead(records[middle:], until)
+            else:
+                log.warning("left_to_their_turn", **records[0].place, events=len(records), error=why(error))
+
+    def _commit_ahead(self, records: Sequence[Record]) -> None:
+        counts: dict[str, int] = {}
+
+        def work(unit: Unit) -> None:
+            counts.clear()
+            generations.check(unit)
+            chosen = self._next(unit, records)
+            self._prepare(unit, [record for record, _ in chosen])
+            moved: positions.Seen = {}
+            for record, header in chosen:
+                self.handle(unit, record)
+                moved[header.stream] = (header.epoch, header.version)
+                counts[header.type] = counts.get(header.type, 0) + 1
+            positions.remember(unit, moved)
+            for partition, last in {record.partition_id: record for record, _ in chosen}.items():
+                positions.hold(unit, partition, self.positions[partition], last.offset + 1)
+
+        self._foundation.journal.transact(work, Context(self._actor), BUDGET_SECONDS)
+        _count(self._service, counts)
+        metrics.WORKER_AHEAD.labels(self._service).inc(sum(counts.values()))
+
+    def _next(self, unit: Unit, records: Sequence[Record]) -> list[tuple[Record, Header]]:
+        """Those that may be handled before what lies between: it can neither belong before them nor be in doubt.
+
+        That is the event after the last one that was seen of its stream, in the same epoch, or the first of a stream;
+        if nothing of its key is parked. A first event of a later epoch may stand for another of an earlier one, which
+        lies before all of the later: it is left until the partition has been read into that epoch. So is all of a
+        partition that has no position yet, for nothing would tell that it belongs to another member now.
+        """
+        held = [record for record in records if self.positions.get(record.partition_id) and record.error is None]
+        readable = [(record, record.header) for record in held if record.header]
+        last = positions.seen(unit, {header.stream for _, header in readable})
+        waiting = parking.waiting_keys(unit, {record.key for record, _ in readable})
+        chosen = []
+        for record, header in readable:
+            epoch, version = last.get(header.stream, (self._epochs.get(record.partition_id, 1), 0))
+            if record.key not in waiting and (header.epoch, header.version) == (epoch, version + 1):
+                last[header.stream] = (header.epoch, header.version)
+                chosen.append((record, header))
+        return chosen
 
     def _alone(self, record: Record, error: Exception) -> None:
         """Tries a record that failed again, then parks it."""
@@ -164,6 +229,8 @@ class Processor:
         moved: positions.Seen = {}
         for record in records:
             header = record.header
+            if header is not None:
+                self._epochs[record.partition_id] = max(header.epoch, self._epochs.get(record.partition_id, 1))
             if header is not None and last.get(header.stream, (0, 0)) >= (header.epoch, header.version):
                 counts["skipped"] = counts.get("skipped", 0) + 1
             elif reason := self._reason_to_park(record, last, waiting, park):

@@ -1,8 +1,9 @@
 """Kafka to handlers: polls, hands batches to the processor, and stays a member of its group through bad days.
 
 Where to read on is the position in MongoDB; offsets are committed to Kafka only so that lag can be seen there. While
-the database is out of reach the partitions are paused and polling goes on, so that membership is not lost. A stop
-finishes the batch and leaves the group within seconds, also when the broker is frozen.
+the database is out of reach the partitions are paused and polling goes on, so that membership is not lost. While there
+is a backlog, live events are looked at after each batch. A stop finishes the batch and leaves the group within seconds,
+also when the broker is frozen.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 from shared.worker import generations, positions
 from shared.worker.consumer import Consumer, records
+from shared.worker.live import LiveLane
 from shared.worker.positions import PositionLost
 from shared.worker.processor import Handler, Processor
 
 POLL_MS = 200
 BATCH = 1_000
+FEWEST, LONGEST_SECONDS = 50, 1.0
+"""While live events are looked at, a batch is so small that it takes no longer than this, but not smaller than that."""
 SESSION_TIMEOUT_MS = 6_000
 CLOSE_MS = 3_000
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
@@ -59,6 +63,8 @@ class Worker:
         self._processor = Processor(foundation, handlers)
         self._database = foundation.database
         self._service = foundation.settings.service
+        self._live = LiveLane(foundation.settings, handlers)
+        self._batch = BATCH
         self._assigned = threading.Event()
         self._checked = time.monotonic()
 
@@ -72,6 +78,7 @@ class Worker:
             while not stop.is_set():
                 self._round(consumer, stop)
         finally:
+            self._live.close()
             consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
 
     def _connect(self, stop: threading.Event) -> Consumer | None:
@@ -102,7 +109,7 @@ class Worker:
         return None
 
     def _round(self, consumer: Consumer, stop: threading.Event) -> None:
-        polled = consumer.poll(timeout_ms=POLL_MS)
+        polled = consumer.poll(timeout_ms=POLL_MS, max_records=self._batch)
         try:
             if self._assigned.is_set():
                 # What was polled is read again from the positions: it may come from where Kafka believes we were.
@@ -112,9 +119,11 @@ class Worker:
             found = records(polled, self._handlers)
             if found:
                 failpoints.reach("worker.polled")
+                began = time.monotonic()
                 self._processor.process(found)
                 failpoints.reach("worker.committed")
-                self._tell_kafka(consumer)
+                rate = len(found) / max(time.monotonic() - began, 0.001)
+                self._look_ahead(*self._tell_kafka(consumer), rate)
             elif time.monotonic() - self._checked > IDLE_CHECK_SECONDS:
                 self._check_positions()
         except PositionLost:
@@ -125,8 +134,17 @@ class Worker:
             self._wait_out(consumer, stop)
             self._assigned.set()
 
+    def _look_ahead(self, reached: Mapping[TopicPartition, int], behind: int, rate: float) -> None:
+        """Handles live events, if so many are behind that they would wait. `rate` is that of the last batch."""
+        ahead = self._live.look(reached, behind)
+        self._batch = max(FEWEST, min(BATCH, int(rate * LONGEST_SECONDS))) if self._live.open else BATCH
+        if ahead:
+            self._processor.process_ahead(ahead)
+            failpoints.reach("worker.ahead")
+
     def _take_up(self, consumer: Consumer) -> None:
         """Seeks every assigned partition to its position."""
+        self._live.close()
         assignment = consumer.assignment()
         if not assignment:
             return
@@ -179,12 +197,17 @@ class Worker:
             return False
         return True
 
-    def _tell_kafka(self, consumer: Consumer) -> None:
-        """Commits the positions to Kafka, where tools look for lag. Nothing depends on it."""
+    def _tell_kafka(self, consumer: Consumer) -> tuple[dict[TopicPartition, int], int]:
+        """Commits the positions to Kafka, where tools look for lag. Nothing depends on it.
+
+        Returns the offset reached in each partition, and how many events are behind in all.
+        """
         offsets = {}
+        reached: dict[TopicPartition, int] = {}
         behind: dict[str, int] = {}
         for partition in consumer.assignment():
             position = self._processor.positions.get(f"{partition.topic}:{partition.partition}")
+            reached[partition] = position.offset if position else 0
             if position is None:
                 continue
             offsets[partition] = OffsetAndMetadata(position.offset, "", -1)
@@ -195,6 +218,7 @@ class Worker:
             metrics.WORKER_LAG.labels(self._service, topic).set(lag)
         if offsets:
             consumer.commit_async(offsets)
+        return reached, sum(behind.values())
 
 
 class _Listener(ConsumerRebalanceListener):

@@ -19,6 +19,7 @@ POINTS = (
     "relay.published",
     "worker.polled",
     "worker.committed",
+    "worker.ahead",
 )
 ACTION = "step"
 LONGEST_SECONDS = 90.0

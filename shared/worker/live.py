@@ -1,0 +1,130 @@
+"""The live lane: what is written now is read from the end of the topics, while a backlog before it is handled in order.
+
+A consumer of its own that joins no group and keeps no position. It only decides what is looked at early: whether an
+event may be handled before its turn is decided by the processor, and in its turn each event comes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from shared.events.envelope import rfc3339
+from shared.settings import Settings
+from shared.telemetry import metrics
+from shared.telemetry.logs import get_logger
+from shared.worker.consumer import records
+from shared.worker.processor import Handler, Record
+
+BEHIND = 1_000
+"""The lane is open while more events than this are not handled in all."""
+LIVE_SECONDS = 10
+"""What was recorded longer ago is not live. (After an outage, the relay sends such events to the end of the topics.)"""
+MOST = 500
+"""Live events that one look returns. It may pass over many more that are not live."""
+READ = 1_000
+LOOKS = 20
+POLL_MS = 5
+ANSWER_MS, CLOSE_MS = 2_000, 1_000
+
+log = get_logger(__name__)
+
+
+class LiveLane:
+    """Reads the ends of the topics for one worker. Not open at first."""
+
+    def __init__(self, settings: Settings, handlers: Mapping[str, Handler]) -> None:
+        self._settings = settings
+        self._handlers = handlers
+        self._consumer: KafkaConsumer | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it reads."""
+        return self._consumer is not None
+
+    def look(self, reached: Mapping[TopicPartition, int], behind: int) -> list[Record]:
+        """Live events, of those partitions, that lie after the offsets `reached` in order. At most MOST and some.
+
+        It opens when `behind`, the number of events still to be handled in order, is large, and closes when it is not.
+        A Kafka that does not answer costs the lane, and nobody else.
+        """
+        if behind <= BEHIND:
+            self.close()
+            return []
+        try:
+            if self._consumer is None:
+                self._consumer = self._begin(list(reached))
+            return self._read(self._consumer, reached)
+        except KafkaError as error:
+            log.warning("live_lane_lost", error=type(error).__name__)
+            self.close()
+            return []
+
+    def close(self) -> None:
+        """Lets go of the connection. What is opened again begins a little before."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+            metrics.WORKER_LIVE.labels(self._settings.service).set(0)
+            log.info("live_lane_closed")
+
+    def _begin(self, partitions: list[TopicPartition]) -> KafkaConsumer:
+        consumer = KafkaConsumer(
+            bootstrap_servers=list(self._settings.kafka_bootstrap),
+            client_id=f"rujukan-live-{self._settings.service}",
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            allow_auto_create_topics=False,
+            max_poll_records=READ,
+            # Small: it reads often, and its memory comes on top of the worker's.
+            max_partition_fetch_bytes=524_288,
+            fetch_max_bytes=4_194_304,
+            fetch_max_wait_ms=100,
+            bootstrap_timeout_ms=ANSWER_MS,
+        )
+        try:
+            consumer.assign(partitions)
+            # From what was published a moment ago on: what came before the lane was opened is live as well.
+            since = int(_live_since().timestamp() * 1_000)
+            begins = consumer.offsets_for_times(dict.fromkeys(partitions, since), timeout_ms=ANSWER_MS)
+            ends = consumer.end_offsets(partitions, timeout_ms=ANSWER_MS)
+            for partition in partitions:
+                found = begins.get(partition)
+                consumer.seek(partition, found.offset if found else ends[partition])
+        except BaseException:
+            consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
+            raise
+        metrics.WORKER_LIVE.labels(self._settings.service).set(1)
+        log.info("live_lane_open", partitions=len(partitions))
+        return consumer
+
+    def _read(self, consumer: KafkaConsumer, reached: Mapping[TopicPartition, int]) -> list[Record]:
+        for partition, offset in reached.items():
+            # (What was assigned a moment ago is taken up first.)
+            if partition in consumer.assignment() and consumer.position(partition, timeout_ms=ANSWER_MS) < offset:
+                consumer.seek(partition, offset)
+        found: list[Record] = []
+        for _ in range(LOOKS):
+            polled = consumer.poll(timeout_ms=POLL_MS)
+            since = rfc3339(_live_since())
+            live = {name: [each for each in batch if _recorded(each) >= since] for name, batch in polled.items()}
+            found += records(live, self._handlers)
+            if not polled or len(found) >= MOST:
+                break
+        return found
+
+
+def _live_since() -> datetime:
+    return datetime.now(UTC) - timedelta(seconds=LIVE_SECONDS)
+
+
+def _recorded(record: Any) -> bytes:
+    """When an event was recorded, as its header has it: such texts are in the order of time."""
+    found = dict(record.headers).get("ce_recordedat")
+    return found if isinstance(found, bytes) else b""
