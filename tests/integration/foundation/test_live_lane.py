@@ -158,7 +158,7 @@ def test_what_was_published_a_moment_before_the_lane_opened_is_live_as_well(late
 
 
 def test_killed_after_it_handled_something_ahead_nothing_is_lost_and_nothing_happens_twice(late: Late) -> None:
-    """The next worker knows only the versions. Seen to fail with a processor that does not compare them: it comes twice."""
+    """The next worker knows only the versions. Seen to fail with a processor that does not compare them: twice."""
     stream = new_id("agency")
     late.comes(stream)
 
