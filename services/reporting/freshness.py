@@ -2,7 +2,7 @@
 
 The worker's positions are in our database; where the topics end is asked of Kafka, briefly and not at every request. If
 Kafka does not answer, that is said, and pages are shown all the same. What a service has recorded and not yet published
-is not known here.
+is not known here. While a backlog is caught up with, live events are counted before it: no moment can be named then.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from shared.foundation import Foundation
 from shared.mongo import reachable
 from shared.settings import Settings
 from shared.telemetry.logs import get_logger
-from shared.worker import generations, parking, positions
+from shared.worker import generations, live, parking, positions
 
 #: Seconds for which an answer of Kafka is used again, and that each step of asking may take.
 GOOD_FOR, PATIENCE = 2.0, 1.0
@@ -35,8 +35,9 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True)
 class Freshness:
-    """`as_of`: up to when every published event is counted (None: nothing was ever counted). `last_event_at`: when the
-    last counted event was recorded. `events_behind`: how many are not yet counted, None if Kafka does not tell.
+    """`as_of`: up to when every published event is counted (None: nothing was ever counted, or a backlog is caught up
+    with). `last_event_at`: when the latest counted event was recorded. `events_behind`: how many are not yet counted in
+    their turn, None if Kafka does not tell.
     `events_parked`: how many could not be counted and wait for an operator. `span`: first and last month with a count.
     """
 
@@ -51,22 +52,28 @@ def freshness(foundation: Foundation) -> Freshness:
     """How current counts are that are read after this call. Raises Unavailable."""
     asked_at, ends = _ends(foundation)
 
-    def ask(live: Database[store.Document]) -> tuple[dict[str, int], int, tuple[str, str, datetime] | None]:
-        reached = {entry["_id"]: entry["offset"] for entry in live[positions.POSITIONS].find()}
-        span = store.span(live, foundation.settings.demonstration)
-        return reached, live[parking.PARKED].count_documents({}), span
+    def ask(database: Database[store.Document]) -> tuple[dict[str, int], int, tuple[str, str, datetime] | None]:
+        reached = {entry["_id"]: entry["offset"] for entry in database[positions.POSITIONS].find()}
+        span = store.span(database, foundation.settings.demonstration)
+        return reached, database[parking.PARKED].count_documents({}), span
 
     with reachable():
         reached, parked, span = generations.read(foundation.database, ask)
     behind = None if ends is None else sum(max(0, end - reached.get(name, 0)) for name, end in ends.items())
     first, last, last_event_at = span or (None, None, None)
     return Freshness(
-        as_of=asked_at if behind == 0 else last_event_at,
+        as_of=_as_of(asked_at, last_event_at, behind),
         last_event_at=last_event_at,
         events_behind=behind,
         events_parked=parked,
         span=(first, last) if first and last else None,
     )
+
+
+def _as_of(asked_at: datetime, last_event_at: datetime | None, behind: int | None) -> datetime | None:
+    if behind == 0:
+        return asked_at
+    return None if behind is not None and behind > live.BEHIND else last_event_at
 
 
 Ends = dict[str, int]

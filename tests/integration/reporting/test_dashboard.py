@@ -157,6 +157,18 @@ def test_while_kafka_does_not_answer_the_figures_are_shown_and_the_gap_is_said_t
     assert "it is not known how many events are still to be counted" in page
 
 
+def test_while_a_backlog_is_counted_no_moment_is_named_up_to_which_all_is(
+    year: Feed, as_role: AsRole, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live events are counted before it. Seen to fail with the latest counted event's time as that moment."""
+    monkeypatch.setattr(freshness, "_ask", lambda settings: {f"{settings.prefix}intake.reports:0": 100_000})
+    answer = as_role("supervisor").api("GET", TABLE).json
+    assert answer["freshness"]["events_behind"] > 90_000
+    assert answer["as_of"] is None and answer["freshness"]["last_event_at"] is not None
+    page = as_role("supervisor").get("/en/dashboard").text
+    assert "Older events are still being counted" in page
+
+
 def test_the_dashboard_shows_the_old_figures_while_new_ones_are_made(year: Feed, as_role: AsRole) -> None:
     supervisor = as_role("supervisor")
     before = key_figures(supervisor.get("/en/dashboard").text)
