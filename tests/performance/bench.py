@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.state import ROOT
-from tests.performance import product, relay, worker
+from tests.performance import backlog, product, relay, worker
 from tests.performance.figures import Figure
 from tests.performance.ground import ground
 from tests.support.stack import Stack
@@ -25,7 +25,7 @@ from tests.support.stack import Stack
 BUILD = ROOT / "build"
 OF_THE_PRODUCT = ("starts", "memory", "latencies", "intake")
 OF_PARTS = ("worker", "relay")
-LONG = ("growth",)
+LONG = ("growth", "backlog")
 PARTS = (*OF_THE_PRODUCT, *OF_PARTS, *LONG)
 
 
@@ -54,7 +54,7 @@ def of_the_product(parts: list[str], seconds: float, console: Console) -> list[F
     return figures
 
 
-def of_parts(parts: list[str], console: Console) -> list[Figure]:
+def of_parts(parts: list[str], entries: int, console: Console) -> list[Figure]:
     """The named figures of single parts, on a mongod and a Kafka of their own."""
     figures: list[Figure] = []
     with ground() as here:
@@ -67,6 +67,9 @@ def of_parts(parts: list[str], console: Console) -> list[Figure]:
         if "growth" in parts:
             console.print("the relay with 10,000 and 1,000,000 entries in the journal …")
             figures += relay.growth(here)
+        if "backlog" in parts:
+            console.print(f"catching up with a backlog of {entries:,} …")
+            figures += backlog.figures(here, entries)
     return figures
 
 
@@ -81,13 +84,14 @@ def main() -> int:
     usual = [part for part in PARTS if part not in LONG]
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=usual, help=f"only these; {', '.join(LONG)}: long")
     parser.add_argument("--seconds", type=float, default=10, help="length of one load (default 10)")
+    parser.add_argument("--entries", type=int, default=backlog.ENTRIES, help="of the backlog (default 200000)")
     options = parser.parse_args()
     console = Console(stderr=True)
     figures: list[Figure] = []
     if set(options.parts) & set(OF_THE_PRODUCT):
         figures += of_the_product(options.parts, options.seconds, console)
     if set(options.parts) & {*OF_PARTS, *LONG}:
-        figures += of_parts(options.parts, console)
+        figures += of_parts(options.parts, options.entries, console)
     table = Table("figure", "value", "unit", "floor", "ratio", "goal", "met")
     for figure in figures:
         cells = ["" if value is None else str(value) for value in asdict(figure).values()]

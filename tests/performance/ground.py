@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +92,8 @@ def a_registered_report() -> NewEvent:
     return NewEvent("report.registered", data)
 
 
-def fill_journal(foundation: Foundation, entries: int, pending: bool) -> None:
-    """Writes so many reports' entries into the service's journal, as they are before or after publishing."""
+def fill_journal(foundation: Foundation, entries: int, pending: bool, age: timedelta = timedelta()) -> None:
+    """Writes so many reports' entries of that age into the journal, as they are before or after publishing."""
     done = 0
     while done < entries:
         unit = Unit(foundation.database, None, Context("system:bench"), 1, foundation.clock)
@@ -102,6 +102,7 @@ def fill_journal(foundation: Foundation, entries: int, pending: bool) -> None:
             unit.append(event.data["report_id"], 0, [event])
         for collection, documents in unit.additions().documents:
             for document in documents:
+                document["recorded_at"] -= age
                 if not pending:
                     document.pop("pending")
                     document["published_at"] = document["recorded_at"]

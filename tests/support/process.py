@@ -97,5 +97,12 @@ class Role:
         found = [float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} "))]
         return sum(found) if found else None
 
+    def memory(self) -> float:
+        """Its memory in bytes (PSS); 0 when it has ended."""
+        try:
+            return float(psutil.Process(self._process.pid).memory_full_info().pss)
+        except psutil.NoSuchProcess:
+            return 0.0
+
     def _tail(self) -> str:
         return "\n".join(self.log.splitlines()[-25:])
