@@ -67,7 +67,7 @@ def ground() -> Iterator[Ground]:
 
 def a_registered_report() -> NewEvent:
     """The event of a report with one child."""
-    codes = {"sex": "male", "age_band": "13_14", "school_attendance": "unknown", "legal_class": "child_labour"}
+    codes = {"sex": "male", "age_band": "age_13_14", "school_attendance": "unknown", "legal_class": "child_labour"}
     child = {
         "child_id": new_id("child"),
         "person_id": new_id("person"),
