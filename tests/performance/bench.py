@@ -49,6 +49,9 @@ def of_the_product(parts: list[str], seconds: float, console: Console) -> list[F
             if "intake" in parts:
                 console.print("intake beside its floor …")
                 figures += product.intake(stack, seconds)
+            if "growth" in parts:
+                console.print("intake with 10,000 and 1,000,000 entries in the journal …")
+                figures += product.growth(stack, seconds)
         finally:
             stack.stop()
     return figures
@@ -65,8 +68,8 @@ def of_parts(parts: list[str], entries: int, console: Console) -> list[Figure]:
             console.print("the relay beside its floor …")
             figures += relay.figures(here)
         if "growth" in parts:
-            console.print("the relay with 10,000 and 1,000,000 entries in the journal …")
-            figures += relay.growth(here)
+            console.print("relay and worker with 10,000 and 1,000,000 entries behind them …")
+            figures += [*relay.growth(here), *worker.growth(here)]
         if "backlog" in parts:
             console.print(f"catching up with a backlog of {entries:,} …")
             figures += backlog.figures(here, entries)
@@ -88,7 +91,7 @@ def main() -> int:
     options = parser.parse_args()
     console = Console(stderr=True)
     figures: list[Figure] = []
-    if set(options.parts) & set(OF_THE_PRODUCT):
+    if set(options.parts) & {*OF_THE_PRODUCT, "growth"}:
         figures += of_the_product(options.parts, options.seconds, console)
     if set(options.parts) & {*OF_PARTS, *LONG}:
         figures += of_parts(options.parts, options.entries, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -29,3 +30,22 @@ def share(name: str, value: float, floor: float, unit: str, goal: float | None =
     wanted = f"at least {goal:g} of the floor" if goal is not None else None
     met = None if goal is None or ratio is None else ratio >= goal
     return Figure(name, round(value, 1), unit, floor=round(floor, 1), ratio=ratio, goal=wanted, met=met)
+
+
+LITTLE, MUCH = 10_000, 1_000_000
+
+
+def grown(
+    what: str, unit: str, fill: Callable[[int], None], measured: Callable[[int], tuple[float, float]]
+) -> list[Figure]:
+    """The same figure with LITTLE and with MUCH there already, each beside its floor; the second as a share of the first.
+
+    `fill(n)` adds n entries to what is there; `measured(n)` gives value and floor with n entries there.
+    """
+    found, there = [], 0
+    for entries in (LITTLE, MUCH):
+        fill(entries - there)
+        there = entries
+        found.append(share(f"{what}, {entries:,} entries before it", *measured(entries), unit))
+    little, much = (figure.ratio or 0.0 for figure in found)
+    return [*found, share(f"{what}, with the many entries beside the few", much, little, "of the floor", 0.9)]

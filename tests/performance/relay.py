@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 from shared import relay
 from shared.events import encode
 from shared.events.topics import topic_of
-from tests.performance.figures import Figure, share
+from tests.performance.figures import Figure, grown, share
 from tests.performance.ground import Ground, entries_of, fill_journal, pending
 
 ENTRIES = 20_000
@@ -72,10 +72,9 @@ def figures(here: Ground) -> list[Figure]:
 
 
 def growth(here: Ground) -> list[Figure]:
-    """The same with a small and a large journal behind what is pending: the second as a share of the first."""
-    found = []
-    for published in (10_000, 1_000_000):
-        ours, floor = medians(here, published_before=published, runs=1)
-        found.append(share(f"relay with {published:,} entries in the journal", ours, floor, "entries a second"))
-    small, large = (figure.ratio or 0.0 for figure in found)
-    return [*found, share("relay, the large journal beside the small one", large, small, "of the floor", 0.9)]
+    """The same with a small and a large journal behind what is pending."""
+
+    def measured(entries: int) -> tuple[float, float]:
+        return medians(here, published_before=entries, runs=1)
+
+    return grown("relay", "entries a second", lambda _: None, measured)

@@ -9,6 +9,7 @@ import statistics
 import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,10 +23,11 @@ from shared.events import encode
 from shared.events.catalogue import produce
 from shared.foundation import Foundation
 from shared.settings import Settings
+from shared.worker import positions
 from shared.worker.worker import Worker, group_of
 from tests.integration.reporting.conftest import BARAT, SELATAN, TIMUR, UTARA, Entry, History
-from tests.performance.figures import Figure, share
-from tests.performance.ground import Ground
+from tests.performance.figures import Figure, grown, share
+from tests.performance.ground import CHUNK, Ground
 
 EVENTS = 20_000
 RUNS = 3
@@ -43,6 +45,34 @@ def measured(here: Ground, events: int = EVENTS, runs: int = RUNS) -> tuple[floa
         floor.append(events / _timed(lambda done, base=foundation, same=facts: _bare(base, events, same, done)))
         foundation.database.client.close()
     return statistics.median(ours), statistics.median(floor)
+
+
+def growth(here: Ground) -> list[Figure]:
+    """The same with few and with many facts, and streams seen, in the read model."""
+    foundation = here.foundation("reporting", here.new_prefix())
+    fill(foundation.settings, EVENTS)
+    _timed(lambda done: _worker(foundation, EVENTS, done))
+    read = [EVENTS]
+    [some_fact] = foundation.database[store.FACTS].find({}, {"_id": 0}, limit=1)
+    alike: dict[str, Any] = defaultdict(lambda: some_fact)
+
+    def add(number: int) -> None:
+        for collection in (foundation.database[store.FACTS], foundation.database[positions.VERSIONS]):
+            models = list(collection.find(limit=CHUNK))
+            for begin in range(0, number, CHUNK):
+                chosen = models[: min(CHUNK, number - begin)]
+                collection.insert_many([{**one, "_id": f"report-{uuid.uuid4().hex}"} for one in chosen], ordered=False)
+
+    def measure(_: int) -> tuple[float, float]:
+        ours, floor = [], []
+        for _ in range(RUNS):
+            fill(foundation.settings, EVENTS)
+            read[0] += EVENTS
+            ours.append(EVENTS / _timed(lambda done: _worker(foundation, read[0], done)))
+            floor.append(read[0] / _timed(lambda done: _bare(foundation, read[0], alike, done)))
+        return statistics.median(ours), statistics.median(floor)
+
+    return grown("worker into reporting", "events a second", add, measure)
 
 
 def figures(here: Ground) -> list[Figure]:
