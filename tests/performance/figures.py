@@ -38,7 +38,7 @@ LITTLE, MUCH = 10_000, 1_000_000
 def grown(
     what: str, unit: str, fill: Callable[[int], None], measured: Callable[[int], tuple[float, float]]
 ) -> list[Figure]:
-    """The same figure with LITTLE and with MUCH there already, each beside its floor; the second as a share of the first.
+    """The same figure with LITTLE and with MUCH there already, each beside its floor; what the second is of the first.
 
     `fill(n)` adds n entries to what is there; `measured(n)` gives value and floor with n entries there.
     """
