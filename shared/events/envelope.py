@@ -7,11 +7,12 @@ SDK's time, and held against the SDK by a test.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+
+import orjson
 
 from shared.events import catalogue
 
@@ -79,7 +80,7 @@ def encode(source: str, entry: Mapping[str, Any]) -> Message:
     ]
     if entry.get("traceparent"):
         headers.append(("ce_traceparent", entry["traceparent"].encode()))
-    return Message(stream, json.dumps(entry["data"], ensure_ascii=False).encode(), headers)
+    return Message(stream, orjson.dumps(entry["data"]), headers)
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,8 @@ def decode(message: Message) -> Event:
     if message.key is not None and message.key != header.stream.encode():
         raise DecodeError("the key is not the stream")
     try:
-        body = json.loads(message.value or b"")
-    except (ValueError, RecursionError):
+        body = orjson.loads(message.value or b"")
+    except ValueError:
         raise DecodeError("the body is not JSON") from None
     if not isinstance(body, dict):
         raise DecodeError("the body is not a JSON object")
