@@ -54,7 +54,7 @@ def child_exit(_: Any, worker: Any) -> None:
         multiprocess.mark_process_dead(worker.pid)
 
 
-def on_exiting(_: Any) -> None:
+def on_exit(_: Any) -> None:
     """Removes the files."""
     if METRICS_PORT:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
