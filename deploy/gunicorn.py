@@ -1,18 +1,30 @@
 """gunicorn's settings, for the front door of local mode and for one service in a container alike.
 
-From the environment: RUJUKAN_BIND (127.0.0.1:8000), RUJUKAN_WEB_WORKERS (2), RUJUKAN_WEB_THREADS (16).
+From the environment: RUJUKAN_BIND (127.0.0.1:8000, or the door of local mode), RUJUKAN_WEB_WORKERS (2),
+RUJUKAN_WEB_THREADS (16), RUJUKAN_SERVING (none: a directory in which it leaves a note once it can answer).
 """
 
 import gc
 import os
 import shutil
 import tempfile
+from pathlib import Path
 from typing import Any
 
 from deploy import processes
-from deploy.local import leash
+from deploy.local import door, leash
 
-bind = [os.environ.get("RUJUKAN_BIND", "127.0.0.1:8000")]
+
+def _address() -> str:
+    wanted = os.environ.get("RUJUKAN_BIND", "127.0.0.1:8000")
+    if wanted.startswith(door.SCHEME):
+        wanted = f"fd://{door.take(Path(wanted.removeprefix(door.SCHEME)))}"
+        # A reload reads these settings again, and must not see another address.
+        os.environ["RUJUKAN_BIND"] = wanted
+    return wanted
+
+
+bind = [_address()]
 workers = int(os.environ.get("RUJUKAN_WEB_WORKERS", "2"))
 threads = int(os.environ.get("RUJUKAN_WEB_THREADS", "16"))
 worker_class = "gthread"
@@ -33,6 +45,7 @@ forwarded_allow_ips = ""
 proxy_allow_ips = ""
 
 
+SERVING = os.environ.get("RUJUKAN_SERVING", "")
 METRICS_PORT = int(os.environ.get("RUJUKAN_METRICS_PORT", "0") or 0)
 if METRICS_PORT:
     # The workers' figures are added up by the master, through files: said before prometheus_client is imported.
@@ -54,8 +67,16 @@ def child_exit(_: Any, worker: Any) -> None:
         multiprocess.mark_process_dead(worker.pid)
 
 
+def post_worker_init(_: Any) -> None:
+    """A worker has loaded the application, and will answer: whoever waits for this web may know."""
+    if SERVING:
+        (Path(SERVING) / str(os.getppid())).touch()
+
+
 def on_exit(_: Any) -> None:
     """Removes the files."""
+    if SERVING:
+        (Path(SERVING) / str(os.getpid())).unlink(missing_ok=True)
     if METRICS_PORT:
         shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""The `rujukan` command's entry: up, down, status, run. Other commands live in the modules beside this one.
+"""The `rujukan` command's entry: up, down, restart, status, run. Other commands live in the modules beside this one.
 
 Each command has an example in its help. What a command does is written elsewhere; here it is only called and shown.
 """
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli import city, operations, status
-from deploy.cli.context import DEFAULT_STATE, StateOption
+from deploy.cli.context import DEFAULT_STATE, StateOption, running
 from deploy.cli.output import console, fail, say, show_table, step
 from deploy.local.state import Held, Running, State
 from deploy.processes import ROLES
@@ -72,7 +72,7 @@ def up(
     with held:
         instance = Instance(place, Options(port, not without_clock, demo), step, say)
         try:
-            instance.run(lambda running, _: _welcome(running, state, reports if demo else 0))
+            instance.run(lambda found, _: _welcome(found, state, reports if demo else 0))
         except Stopped:
             pass
         except Exception as error:  # noqa: BLE001 - one line, not a trace, for whoever started it
@@ -96,18 +96,18 @@ def _explain(error: Exception, place: State) -> None:
     fail(f"It could not be started: {type(error).__name__} (see {trace}; other logs are beside it)")
 
 
-def _welcome(running: Running, state: Path, reports: int) -> None:
+def _welcome(found: Running, state: Path, reports: int) -> None:
     """The address, and who can sign in. Loads the demonstration at the first start."""
-    say(f"\nRujukan is running at {running.url}\n")
+    say(f"\nRujukan is running at {found.url}\n")
     if reports and city.wants_demonstration(state):
         try:
-            city.load_demonstration(state, running.url, reports)
+            city.load_demonstration(state, found.url, reports)
         except city.NotLoaded as error:
             say(f"The demonstration is not complete: {error}. `./rujukan demo` goes on with it.")
-    if running.demonstration:
+    if found.demonstration:
         _accounts()
         say("\nTry first:")
-        say(f"  1. Sign in at {running.url}/id/sign-in as the intake clerk and register a report.")
+        say(f"  1. Sign in at {found.url}/id/sign-in as the intake clerk and register a report.")
         say("  2. Sign in as the case worker: its case waits in the work queue.")
         say("  3. Sign in as the partner agency and subscribe a webhook; as the analyst, open the dashboard.")
     else:
@@ -142,6 +142,41 @@ def down(state: StateOption = DEFAULT_STATE) -> None:
             time.sleep(0.1)
     if State(state).held():
         fail(f"It did not stop within {DOWN_WITHIN:.0f} s: process {found.pid} is still there")
+
+
+@app.command()
+def restart(
+    process: Annotated[list[str] | None, typer.Argument(help="Which processes; all of ours if none is named.")] = None,
+    state: StateOption = DEFAULT_STATE,
+) -> None:
+    """Restart processes one after the other while the product goes on, as after new code was put in their place.
+
+    Nobody is refused meanwhile: a second web answers while the first is away, and what the others do waits for them.
+    They keep the settings of `rujukan up`. MongoDB, Kafka and Prefect are restarted by `down` and `up` only.
+
+    Example: rujukan restart web
+    """
+    from deploy.local.ports import NotReady
+    from deploy.local.rolling import Rolling
+    from deploy.local.supervision import UNREACHABLE, Supervision
+
+    if "RUJUKAN_ENVIRONMENT" in os.environ:
+        fail("Here the environment names the instance: whoever started its processes restarts them")
+    place, found = State(state), running(state)
+    rolling = Rolling(place, Supervision(Path(found.socket)), step)
+    try:
+        with place.hold("restart"):
+            known = rolling.names()
+            if unknown := sorted(set(process or ()) - set(known)):
+                fail(f"There is no {', '.join(unknown)} that can be restarted alone: choose from {', '.join(known)}")
+            rolling.restart(name for name in known if not process or name in process)
+    except Held:
+        fail("It is being restarted already")
+    except NotReady as error:
+        fail(f"Not restarted: {error}")
+    except UNREACHABLE:
+        fail("The supervisor does not answer: see rujukan status")
+    say("Restarted.")
 
 
 @app.command()

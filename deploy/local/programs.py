@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy import processes
-from deploy.local import kafka, mongod
+from deploy.local import door, kafka, mongod
 from deploy.local.ports import LOOPBACK
 from deploy.local.state import Ports, State
 
 STORES, WORK, WEB, CLOCK = "stores", "work", "web", "clock"
 GROUPS = (STORES, WORK, WEB, CLOCK)
 """In starting order; they stop in the opposite one."""
+RELIEF = "web-relief"
+"""Serves the pages while the web is restarted, and only then."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Program:
     command: list[str]
     stop_seconds: int
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    standby: bool = False
+    """Runs only when it is called for; nobody starts it again."""
 
 
 def stores(state: State, ports: Ports, own_mongod: bool, own_kafka: bool) -> list[Program]:
@@ -45,15 +49,24 @@ def stores(state: State, ports: Ports, own_mongod: bool, own_kafka: bool) -> lis
     return programs
 
 
-def roles(environment: Mapping[str, str], port: int) -> list[Program]:
-    """Our own processes. One relay and one worker for all services keep the memory of a small machine low."""
+def roles(state: State, environment: Mapping[str, str], place: Path) -> list[Program]:
+    """Our own processes; `place` is where the door of the pages is. One relay and one worker for all services keep the
+    memory of a small machine low.
+    """
     web, variables = processes.web_command([])
-    web_environment = {**environment, **variables, "RUJUKAN_BIND": f"{LOOPBACK}:{port}"}
+    web_environment = {
+        **environment,
+        **variables,
+        "RUJUKAN_BIND": f"{door.SCHEME}{place}",
+        "RUJUKAN_SERVING": str(state.serving),
+    }
     return [
         Program("relay", WORK, _role("relay"), 12, {**environment, **_metrics(1)}),
         Program("worker", WORK, _role("worker"), 12, {**environment, **_metrics(2), "RUJUKAN_INSTANCE": "worker"}),
         Program("sender", WORK, _role("sender"), 12, {**environment, **_metrics(3)}),
         Program("web", WEB, web, 12, {**web_environment, **_metrics(0)}),
+        # The port of the web's metrics is the web's: for these seconds there are none.
+        Program(RELIEF, WEB, web, 12, web_environment, standby=True),
     ]
 
 

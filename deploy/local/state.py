@@ -59,17 +59,22 @@ class State:
         self.data = self.directory / "data"
         self.logs = self.directory / "logs"
         self.supervisor = self.directory / "supervisor"
+        self.serving = self.supervisor / "serving"
+        """Each web's note, named by its process id, that it can answer."""
         self._note = self.directory / "running.json"
 
     def prepare(self) -> None:
         """Makes the directories, readable by their owner only."""
-        for directory in (self.directory, self.data, self.logs, self.supervisor):
+        for directory in (self.directory, self.data, self.logs, self.supervisor, self.serving):
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory.chmod(0o700)
 
-    def hold(self) -> IO[str]:
-        """Takes the directory for this process until the returned file is closed. Raises Held."""
-        lock = (self.directory / "up.lock").open("a")
+    def hold(self, name: str = "up") -> IO[str]:
+        """Takes the directory, or what else is `name`d, for this process until the returned file is closed.
+
+        Raises Held.
+        """
+        lock = (self.directory / f"{name}.lock").open("a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

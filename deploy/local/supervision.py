@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from deploy.local import leash
 from deploy.local.ports import wait_until
-from deploy.local.programs import GROUPS, Program
+from deploy.local.programs import GROUPS, RELIEF, Program
 from deploy.local.state import ROOT, State
 
 LOG_BYTES = 5_000_000
@@ -92,12 +92,19 @@ class Supervision:
         """Starts one program, without waiting for it."""
         self._rpc.supervisor.startProcess(f"{group}:{name}", False)
 
+    def halt(self, name: str, group: str) -> None:
+        """Stops one program in its own time, and waits for its end. One that does not run is left as it is."""
+        try:
+            self._rpc.supervisor.stopProcess(f"{group}:{name}")
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode != Faults.NOT_RUNNING:
+                raise
+
     def restart(self, name: str) -> None:
         """Stops a program in its own time and starts it again. Raises one of UNREACHABLE."""
         one = next(one for one in self.processes() if one.name == name)
-        rpc = self._rpc
-        rpc.supervisor.stopProcess(f"{one.group}:{name}")
-        rpc.supervisor.startProcess(f"{one.group}:{name}", False)
+        self.halt(name, one.group)
+        self.launch(name, one.group)
 
     def reachable(self) -> bool:
         """Whether supervisord answers."""
@@ -107,7 +114,7 @@ class Supervision:
             return False
 
     def processes(self) -> list[Process]:
-        """All programs as they are now. Raises one of UNREACHABLE."""
+        """All programs as they are now, the relief only while it runs. Raises one of UNREACHABLE."""
         return [
             Process(
                 name=found["name"],
@@ -118,6 +125,7 @@ class Supervision:
                 last_end=found["spawnerr"] or _ending(found["exitstatus"]),
             )
             for found in self._rpc.supervisor.getAllProcessInfo()
+            if found["name"] != RELIEF or found["pid"]
         ]
 
     def running(self, name: str) -> bool:
@@ -156,11 +164,13 @@ class Monitor:
     def look(self) -> list[str]:
         """One line for each change since the last look."""
         lines = []
-        for one in self._supervision.processes():
+        processes = self._supervision.processes()
+        self._pids = {one.name: self._pids[one.name] for one in processes if one.name in self._pids}
+        for one in processes:
             before = self._pids.get(one.name)
             if one.pid and one.pid != before:
                 if before is not None:
-                    lines.append(f"{one.name} died and was started again as process {one.pid}")
+                    lines.append(f"{one.name} ended and was started again as process {one.pid}")
                 self._pids[one.name] = one.pid
             if one.state == "FATAL":
                 lines += self._give_another_try(one)
@@ -214,9 +224,9 @@ def configuration(state: State, socket: Path, programs: Sequence[Program]) -> st
             "directory": ROOT,
             "environment": _plain(",".join(f"{name}={_quoted(value)}" for name, value in program.environment.items())),
             "autostart": "false",
-            "autorestart": "true",
+            "autorestart": "false" if program.standby else "true",
             "startsecs": 2,
-            "startretries": START_TRIES,
+            "startretries": 0 if program.standby else START_TRIES,
             "stopsignal": "TERM",
             "stopwaitsecs": program.stop_seconds,
             "stopasgroup": "false",

@@ -17,6 +17,7 @@ from typing import Any
 
 from deploy import initialise
 from deploy.local import kafka, mongod, programs, secrets
+from deploy.local.door import Door
 from deploy.local.ports import LOOPBACK, NotReady, free_port, wait_until
 from deploy.local.state import Running, State, addresses
 from deploy.local.supervision import UNREACHABLE, Monitor, Supervision
@@ -52,6 +53,7 @@ class Instance:
         self.own_kafka = "KAFKA_BOOTSTRAP_SERVERS" not in os.environ
         self._supervision = Supervision(state.socket())
         self._programs: list[programs.Program] = []
+        self._door: Door | None = None
         self._ports = state.ports()
 
     def run(self, ready: Callable[[Running, dict[str, str]], None]) -> None:
@@ -107,7 +109,12 @@ class Instance:
             kafka.wait_until_ready(self._ports.kafka, lambda: self._supervision.running("kafka"))
 
     def _start_roles(self, environment: dict[str, str]) -> None:
-        self._programs += programs.roles(environment, self.port)
+        place = self._supervision.socket.with_name("door.sock")
+        try:
+            self._door = Door(self.port, place)
+        except OSError as error:
+            raise NotReady(f"The pages' port {self.port} cannot be taken ({error.strerror})") from None
+        self._programs += programs.roles(self.state, environment, place)
         if self.options.with_clock:
             self._programs += programs.clock(self.state, environment, self._ports.prefect)
         self._supervision.add(self.state, self._programs)
@@ -117,7 +124,7 @@ class Instance:
 
     def _launch(self, group: str) -> None:
         for program in self._programs:
-            if program.group == group:
+            if program.group == group and not program.standby:
                 self._supervision.launch(program.name, group)
 
     def _page_is_served(self) -> bool:
@@ -171,6 +178,8 @@ class Instance:
         """Stops everything; a second Ctrl-C does not cut it short."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
+        if self._door is not None:
+            self._door.close()
         if not self._supervision.stop():
             self._say("Something did not stop in time and was killed: see supervisord.log")
         self.state.forget()

@@ -31,6 +31,8 @@ class Load:
     def __init__(self, client: Client, clients: int = 2, pause: float = 0.15) -> None:
         self.accepted: dict[str, str] = {}
         self.unexpected: list[str] = []
+        self.unanswered: list[str] = []
+        """What was met instead of an answer: no connection, a cut one, 502 to 504."""
         self._client, self._pause = client, pause
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -59,16 +61,16 @@ class Load:
         while True:
             try:
                 answer = self._client.register(a_report(), key)
-            except HTTPError:
+            except HTTPError as error:
+                self.unanswered.append(f"{type(error).__name__} {error}")
                 time.sleep(0.2)  # no answer: it may be there or not; the same key finds out
                 continue
             if answer.status == 201:
                 found: str = answer.json()["report_id"]
                 return found
             # While a part is away: 502 to 504. Anything else is a broken promise, and is kept for the verdict.
-            if answer.status not in (502, 503, 504):
-                with self._lock:
-                    self.unexpected.append(f"{answer.status} {answer.data[:200]!r}")
+            met = self.unanswered if answer.status in (502, 503, 504) else self.unexpected
+            met.append(f"{answer.status} {answer.data[:200]!r}")
             time.sleep(0.2)
 
     def wait_for_more(self, more: int = 3, seconds: float = 60) -> None:

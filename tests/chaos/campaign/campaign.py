@@ -134,7 +134,7 @@ class Campaign:
             exits.callback(self._heal)
             stack.start()
             agency = exits.enter_context(receiver())
-            before = _before(stack, agency)
+            before = before_all(stack, agency)
             self._clients = Clients(stack, agency.url, self._options.seed, replicas is not None)
             exits.callback(self._clients.end)
             network = Network() if possible.network and not bare else None
@@ -258,7 +258,7 @@ def _ports(stack: Stack, replicas: Replicas | None) -> dict[str, int]:
     return ports | {"mongod": int(stack.running.mongodb_uri.split("/")[2].rsplit(":", 1)[1])}
 
 
-def _before(stack: Stack, agency: Receiver) -> oracle.Before:
+def before_all(stack: Stack, agency: Receiver) -> oracle.Before:
     """Subscribes the agency to everything for all the time, and looks at what there is."""
     body = {"url": agency.url, "event_types": [], "kecamatans": [], "minimum_severity": "low"}
     answer = stack.client("partner_agency").call("POST", "/api/v1/subscriptions", body)

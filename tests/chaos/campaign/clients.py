@@ -37,6 +37,7 @@ class Ledger:
 
     sent: Counter[str] = field(default_factory=Counter)
     unanswered: int = 0
+    """Requests that met no connection, a cut one, or 502 to 504 instead of an answer."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Idempotency key of a report -> its id."""
     numbers: dict[str, str] = field(default_factory=dict)

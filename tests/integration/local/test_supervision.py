@@ -49,7 +49,7 @@ def test_a_killed_program_comes_back_and_the_monitor_says_so(state: State, super
     os.kill(first, signal.SIGKILL)
     lines: list[str] = []
     wait_until(lambda: bool(lines.extend(monitor.look()) or lines), 15, "a line about the restart")
-    assert "sleeper died and was started again" in lines[0]
+    assert "sleeper ended and was started again" in lines[0]
     assert process(supervision, "sleeper").pid not in (0, first)
 
 

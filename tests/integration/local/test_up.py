@@ -156,9 +156,9 @@ def test_its_secrets_and_data_are_for_their_owner_only(terminal: Terminal):
 def test_what_is_killed_comes_back_and_says_so(terminal: Terminal, name: str):
     wait_until(lambda: terminal.supervised(name).state == "RUNNING", 60, name)
     before = terminal.supervised(name).pid
-    said = terminal.text.count(f"{name} died")
+    said = terminal.text.count(f"{name} ended")
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: terminal.text.count(f"{name} died") > said, 30, f"a line about {name}")
+    wait_until(lambda: terminal.text.count(f"{name} ended") > said, 30, f"a line about {name}")
     wait_until(lambda: terminal.supervised(name).state == "RUNNING", 60, name)
     assert terminal.supervised(name).pid != before
     wait_until(lambda: _serves(terminal), 60, "the first page", pause=0.2)

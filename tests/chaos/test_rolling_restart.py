@@ -1,0 +1,80 @@
+"""A rolling restart under load: `rujukan restart` twice, and nobody meets anything but an answer.
+
+Seen to fail: with gunicorn listening on the port itself, connections are refused while the web is away; with a web that
+is killed instead of told to end, kept-alive connections are cut; without the relief nobody is answered until the new
+web has loaded.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local import leash
+from deploy.local.state import State
+from tests.chaos.campaign import oracle
+from tests.chaos.campaign.campaign import before_all
+from tests.chaos.campaign.clients import Clients
+from tests.support.ledger import Load
+from tests.support.receiver import receiver
+from tests.support.stack import RUJUKAN, Stack, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(480)]
+OURS = ("worker", "relay", "sender", "web")
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[Stack]:
+    stack = Stack(tmp_path, "--without-clock")
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.stop()
+
+
+def test_everything_is_restarted_twice_and_nobody_notices(stack: Stack, tmp_path: Path) -> None:
+    with receiver() as agency:
+        before = before_all(stack, agency)
+        clients = Clients(stack, agency.url, seed=1)
+        with Load(stack.client("intake_clerk"), clients=6, pause=0.1) as load:
+            clients.go()
+            for round_ in (1, 2):
+                load.wait_for_more()
+                pids = {name: stack.pid(name) for name in OURS}
+                answered = restart(stack, load, tmp_path / f"restart-{round_}")
+                assert len(answered) > 1, "reports are accepted while the web that was restarted loads"
+                assert not [name for name in OURS if stack.pid(name) in (0, pids[name])]
+            load.wait_for_more()
+            clients.rest()
+        clients.end()
+        assert not load.unanswered, load.unanswered[:3]
+        assert clients.ledger.unanswered == 0
+        clients.ledger.accepted |= load.accepted
+        clients.ledger.unexpected += load.unexpected
+        oracle.verify(stack, clients.ledger, agency, before)
+    assert not stack.status()["problems"]
+
+
+def restart(stack: Stack, load: Load, output: Path) -> set[int]:
+    """Restarts everything. Returns the numbers of reports that had been accepted whenever the new web was not ready."""
+    first, serving = stack.pid("web"), State(stack.state).serving
+    answered: set[int] = set()
+    with output.open("wb") as out:
+        command = leash.command([RUJUKAN, "restart", "--state", str(stack.state)])
+        usual = {name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")}
+        process = subprocess.Popen(command, env=leash.environment(usual), stdout=out, stderr=subprocess.STDOUT)
+
+        def over() -> bool:
+            web = stack.pid("web")
+            if web != first and not (serving / str(web)).exists():
+                answered.add(len(load.accepted))
+            return process.poll() is not None
+
+        wait_for(over, "the restart ends", 240)
+    assert process.returncode == 0, output.read_text() + stack.logs()
+    return answered
