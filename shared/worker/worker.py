@@ -37,6 +37,7 @@ FEWEST, LONGEST_SECONDS = 50, 1.0
 SESSION_TIMEOUT_MS = 6_000
 CLOSE_MS = 3_000
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
+POLL_PAUSED_SECONDS = 0.5
 IDLE_CHECK_SECONDS = 3.0
 
 log = get_logger(__name__)
@@ -67,6 +68,7 @@ class Worker:
         self._batch = BATCH
         self._assigned = threading.Event()
         self._checked = time.monotonic()
+        self._backoff = FIRST_BACKOFF_SECONDS
 
     def run(self, stop: threading.Event) -> None:
         """Polls and processes until `stop` is set."""
@@ -121,6 +123,7 @@ class Worker:
                 failpoints.reach("worker.polled")
                 began = time.monotonic()
                 self._processor.process(found)
+                self._backoff = FIRST_BACKOFF_SECONDS
                 failpoints.reach("worker.committed")
                 rate = len(found) / max(time.monotonic() - began, 0.001)
                 self._look_ahead(*self._tell_kafka(consumer), rate)
@@ -130,7 +133,7 @@ class Worker:
             log.warning("position_lost")
             self._assigned.set()
         except (Unavailable, PyMongoError, BrokerUnavailable) as error:
-            log.warning("waiting", error=type(error).__name__)
+            log.warning("waiting", error=type(error).__name__, seconds=self._backoff)
             self._wait_out(consumer, stop)
             self._assigned.set()
 
@@ -175,20 +178,32 @@ class Worker:
                 raise PositionLost(name)
 
     def _wait_out(self, consumer: Consumer, stop: threading.Event) -> None:
-        """Keeps polling, paused, until the database answers: bounded backoff, membership kept."""
+        """Keeps polling, paused, until the database answers: bounded backoff, membership kept.
+
+        It grows from one call to the next, too, until events are handled again: a database that answers and refuses is
+        not asked more often than one that is away.
+        """
         metrics.WORKER_WAITING.labels(self._service).set(1)
-        backoff = FIRST_BACKOFF_SECONDS
         paused: set[TopicPartition] = set()
         while not stop.is_set():
-            paused |= consumer.assignment()
-            consumer.pause(*consumer.assignment())
-            consumer.poll(timeout_ms=int(backoff * 1_000) if backoff < 1 else 1_000)
-            stop.wait(max(0.0, backoff - 1.0))
+            paused |= self._pause(consumer, self._backoff, stop)
+            self._backoff = min(self._backoff * 2, LAST_BACKOFF_SECONDS)
             if self._answers():
                 break
-            backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
         consumer.resume(*(paused & consumer.assignment()))
         metrics.WORKER_WAITING.labels(self._service).set(0)
+
+    def _pause(self, consumer: Consumer, seconds: float, stop: threading.Event) -> set[TopicPartition]:
+        """Polls for so long without taking anything. Returns the partitions that were paused."""
+        paused: set[TopicPartition] = set()
+        end = time.monotonic() + seconds
+        while not stop.is_set() and (left := end - time.monotonic()) > 0:
+            # Also those that came meanwhile.
+            paused |= consumer.assignment()
+            consumer.pause(*consumer.assignment())
+            consumer.poll(timeout_ms=POLL_MS)
+            stop.wait(min(left, POLL_PAUSED_SECONDS))
+        return paused
 
     def _answers(self) -> bool:
         try:

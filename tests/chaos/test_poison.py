@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from typing import Any
 
@@ -13,6 +14,7 @@ from shared.foundation import utc_now
 from shared.ids import new_id
 from shared.worker import operations, parking, positions
 from tests.chaos.conftest import World
+from tests.support.process import Role
 from tests.support.stack import RUJUKAN
 
 pytestmark = [pytest.mark.mongo, pytest.mark.kafka]
@@ -39,6 +41,12 @@ def put(world: World, key: str, value: bytes, readable: bool = True) -> None:
 
 def parked(world: World) -> list[dict[str, Any]]:
     return operations.parked(world.database("notifications"))
+
+
+def pauses(worker: Role) -> list[float]:
+    """For how many seconds it said that it waits, each time."""
+    entries = [json.loads(line) for line in worker.log.splitlines() if line.startswith("{")]
+    return [entry["seconds"] for entry in entries if entry["event"] == "waiting"]
 
 
 def command(world: World, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -82,13 +90,18 @@ def test_08_each_poison_is_parked_with_place_and_error_and_only_its_own_key_wait
 
 
 def test_08_what_cannot_be_parked_is_not_passed_over(world: World) -> None:
-    """Seen to fail with the position moved on where parking fails in Processor: the poison is passed over."""
+    """It is tried again after pauses that grow, though the database answers.
+
+    Seen to fail with the position moved on where parking fails in Processor: the poison is passed over; and with each
+    pause beginning anew in Worker._wait_out: they stay as short as the first.
+    """
     notifications, key = world.database("notifications"), new_id("agency")
     refuse = {"$jsonSchema": {"required": ["nothing has this"]}}
     notifications.command("collMod", parking.PARKED, validator=refuse)
     put(world, key, b"{not json")
     worker = world.start(*WORKER)
-    worker.wait_for(lambda: worker.log.count('"waiting"') >= 2, "tries, and tries again")
+    worker.wait_for(lambda: len(pauses(worker)) >= 3, "tries, and tries again")
+    assert pauses(worker)[:3] == [0.5, 1.0, 2.0]
     assert not parked(world) and notifications[positions.POSITIONS].count_documents({}) == 0
     notifications.command("collMod", parking.PARKED, validator={})
     worker.wait_for(lambda: [entry["key"] for entry in parked(world)] == [key], "parked at last")
