@@ -47,6 +47,8 @@ class Settings:
     clock_file: Path | None = None
     instance: str | None = None
     """Which of several equal processes this is, the same after a restart; None where nobody keeps count."""
+    batch_seconds: int = 300
+    """How long a worker may be busy with one batch, before its partitions are given to others as if it hung."""
 
     @property
     def local(self) -> bool:
@@ -79,6 +81,7 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         failpoints=tuple(name for name in env.text("RUJUKAN_FAILPOINTS", default="").split(",") if name),
         clock_file=env.path("RUJUKAN_CLOCK_FILE", required=False),
         instance=env.text("RUJUKAN_INSTANCE", default="") or None,
+        batch_seconds=env.number("RUJUKAN_BATCH_SECONDS", default=300, least=1),
     )
     if production and settings.failpoints:
         raise SettingsError("RUJUKAN_FAILPOINTS: failpoints are for tests; unset it in production")
@@ -110,6 +113,12 @@ class _Environment:
         if value in ("0", "false", "no", "off", ""):
             return False
         raise SettingsError(f"{name}: expected true or false, found {value!r}")
+
+    def number(self, name: str, default: int, least: int) -> int:
+        value = self._environ.get(name, str(default)).strip()
+        if not value.isdecimal() or int(value) < least:
+            raise SettingsError(f"{name}: expected a whole number from {least}, found {value!r}")
+        return int(value)
 
     def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
         value = self._environ.get(name, default)

@@ -100,6 +100,8 @@ class Worker:
                     max_poll_records=BATCH,
                     session_timeout_ms=SESSION_TIMEOUT_MS,
                     heartbeat_interval_ms=SESSION_TIMEOUT_MS // 3,
+                    # A batch that takes longer is taken for one that hangs; it is also what a rebalance waits at most.
+                    max_poll_interval_ms=self._settings.batch_seconds * 1_000,
                     partition_assignment_strategy=[CooperativeStickyAssignor],
                     fetch_max_wait_ms=100,
                     reconnect_backoff_max_ms=1_000,

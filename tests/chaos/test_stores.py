@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from shared.events.topics import admin
 from shared.worker import positions
-from shared.worker.worker import SESSION_TIMEOUT_MS, group_of
+from shared.worker.worker import SESSION_TIMEOUT_MS
 from tests.chaos.conftest import World
+from tests.support.groups import members
 from tests.support.stack import wait_for
 
 pytestmark = [pytest.mark.mongo, pytest.mark.kafka]
@@ -17,14 +17,9 @@ REPORTING = ("worker", "--service", "reporting")
 AWAY = "reporting: its database is out of reach"
 
 
-def members(world: World) -> set[str]:
+def ids(world: World) -> set[str]:
     """The ids of the group's members: one that fell out and came back has another."""
-    client = admin(world.intake.settings)
-    try:
-        group = group_of(world.prefix, "reporting")
-        return {member["member_id"] for member in client.describe_groups([group])[group]["members"]}
-    finally:
-        client.close()
+    return set(members(world.intake.settings))
 
 
 def test_09_with_mongodb_away_for_longer_than_a_session_the_worker_stays_a_member_and_parks_nothing(
@@ -35,19 +30,19 @@ def test_09_with_mongodb_away_for_longer_than_a_session_the_worker_stays_a_membe
     relay = world.start("relay", "--service", "intake")
     worker = world.start(*REPORTING)
     worker.wait_for(lambda: world.counted() == 3, "the first are counted")
-    before = members(world)
+    before = ids(world)
     world.register(3)
     world.mongo.kill()
     worker.wait_for(lambda: worker.metric("rujukan_worker_waiting") == 1, "says that it waits")
     assert AWAY in world.problems()
     time.sleep(SESSION_TIMEOUT_MS / 1_000 + 1)  # not for luck: a member that does not poll falls out meanwhile
-    assert members(world) == before
+    assert ids(world) == before
     world.mongo.start()
     worker.wait_for(lambda: worker.metric("rujukan_worker_waiting") == 0, "goes on by itself")
     world.register()
     worker.wait_for(lambda: world.counted() >= 7, "everything is counted")
     wait_for(lambda: world.pending() == 0, "all marked")
-    assert relay.alive and worker.alive and members(world) == before
+    assert relay.alive and worker.alive and ids(world) == before
     assert world.database("reporting")["parked"].count_documents({}) == 0
     world.verify()
 

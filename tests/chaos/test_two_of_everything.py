@@ -14,18 +14,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from kafka.errors import CoordinatorNotAvailableError
 
 from deploy.local import leash
 from deploy.local.state import ROOT
 from services.reporting.handlers import TOPICS
 from shared import relay
-from shared.events.topics import admin, topics
+from shared.events.topics import topics
 from shared.journal.unit import JOURNAL
-from shared.worker.worker import group_of
 from tests.chaos.figures import City
 from tests.integration.foundation.test_relay_and_worker import wait_for
 from tests.integration.reporting.conftest import REPORTS, History
+from tests.support.groups import Members, members
 from tests.support.servers import Kafka, Mongo
 
 pytestmark = [pytest.mark.mongo, pytest.mark.kafka]
@@ -76,24 +75,8 @@ def lead_by(city: City, process: subprocess.Popen[bytes]) -> bool:
     return found is not None and f":{process.pid}:" in found["holder"]
 
 
-def members(city: City) -> dict[str, set[tuple[str, int]]]:
-    """Member (its own name, or the one that Kafka gave it) -> the partitions that it has."""
-    client = admin(city.reporting.settings)
-    try:
-        group = group_of(city.reporting.settings.prefix, "reporting")
-        described = client.describe_groups([group])[group]
-    except CoordinatorNotAvailableError:
-        return {}  # the first group of a new Kafka: it is still making the topic for groups
-    finally:
-        client.close()
-    return {
-        each["group_instance_id"] or each["member_id"]: {
-            (topic["topic"], partition)
-            for topic in (each["member_assignment"] or {}).get("assigned_partitions", ())
-            for partition in topic["partitions"]
-        }
-        for each in described["members"]
-    }
+def group(city: City) -> Members:
+    return members(city.reporting.settings)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP])
@@ -133,7 +116,7 @@ def test_two_workers_share_the_partitions_and_one_is_enough(city: City, start: S
     processes = {name: start("worker", "reporting", name) for name in ("one", "two")}
 
     def shared() -> bool:
-        found = members(city)
+        found = group(city)
         parts = [found.get(name, set()) for name in processes]
         return set(found) == set(processes) and all(parts) and not parts[0] & parts[1] and parts[0] | parts[1] == whole
 
@@ -144,7 +127,7 @@ def test_two_workers_share_the_partitions_and_one_is_enough(city: City, start: S
     assert city.figures() == city.wanted()
 
     for name in ("one", "two"):  # one of them leads the group
-        before = members(city)
+        before = group(city)
         processes[name].kill()
         processes[name].wait(10)
         processes[name] = start("worker", "reporting", name)
@@ -152,13 +135,13 @@ def test_two_workers_share_the_partitions_and_one_is_enough(city: City, start: S
         city.publish()
         city.read_all()
         wait_for(shared, "both share again")
-        assert members(city) == before, "nobody's partitions moved"
+        assert group(city) == before, "nobody's partitions moved"
         wait_for(lambda: city.figures() == city.wanted(), "every report once")
 
     processes["one"].kill()
     register(city, 10)
     city.publish()
-    wait_for(lambda: members(city) == {"two": whole}, "the other stands in for the one that stays away")
+    wait_for(lambda: group(city) == {"two": whole}, "the other stands in for the one that stays away")
     city.read_all()
     wait_for(lambda: city.figures() == city.wanted(), "every report once")
 
@@ -169,18 +152,24 @@ def test_a_worker_stopped_past_its_session_is_driven_out_and_comes_back(city: Ci
     It does not fail with the comparison of positions alone taken out: the versions absorb what would come twice.
     """
     first = start("worker", "reporting", "one")
-    wait_for(lambda: "one" in members(city), "the first has joined")
+    wait_for(lambda: "one" in group(city), "the first has joined")
     start("worker", "reporting", "two")
-    wait_for(lambda: all(members(city).values()) and len(members(city)) == 2, "both share")
+    wait_for(
+        lambda: all(group(city).values()) and len(group(city)) == 2,
+        "both share",
+    )
     first.send_signal(signal.SIGSTOP)
     register(city, 20)
     city.publish()
-    wait_for(lambda: set(members(city)) == {"two"}, "the first is out")
+    wait_for(lambda: set(group(city)) == {"two"}, "the first is out")
     city.read_all()
     first.send_signal(signal.SIGCONT)
     register(city, 20)
     city.publish()
-    wait_for(lambda: all(members(city).values()) and len(members(city)) == 2, "both share again")
+    wait_for(
+        lambda: all(group(city).values()) and len(group(city)) == 2,
+        "both share again",
+    )
     city.read_all()
     wait_for(lambda: city.figures() == city.wanted(), "every report once")
 

@@ -63,7 +63,7 @@ def test_secrets_are_not_printed() -> None:
     ("name", "value"),
     [("RUJUKAN_ENVIRONMENT", "staging"), ("RUJUKAN_BASE_URL", "rujukan"), ("RUJUKAN_DEMONSTRATION", "perhaps"),
      ("RUJUKAN_FAILPOINTS", "relay.published=kill"), ("RUJUKAN_FAILPOINTS", "relay.published=raise"),
-     ("RUJUKAN_CLOCK_FILE", "/tmp/clock")],
+     ("RUJUKAN_CLOCK_FILE", "/tmp/clock"), ("RUJUKAN_BATCH_SECONDS", "0"), ("RUJUKAN_BATCH_SECONDS", "1.5")],
 )  # fmt: skip
 def test_what_cannot_be_used_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):
