@@ -27,7 +27,7 @@ def _address() -> str:
 bind = [_address()]
 workers = int(os.environ.get("RUJUKAN_WEB_WORKERS", "2"))
 threads = int(os.environ.get("RUJUKAN_WEB_THREADS", "16"))
-worker_class = "gthread"
+worker_class = "deploy.web_worker.DrainingWorker"
 # Without a cap all kept-alive connections may settle on one worker, which halves what both could do.
 worker_connections = threads + threads // 2
 keepalive = 5

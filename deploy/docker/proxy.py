@@ -14,12 +14,17 @@ from shared.web.routes import LANGUAGES, routes
 FILE = Path(__file__).with_name("nginx.conf")
 TEMPLATE = Path(__file__).with_name("nginx.conf.in")
 INDENT = " " * 4
+IDLE_SECONDS = 1
+"""Of a connection to a service, until nginx closes it: sooner than gunicorn does, also when it is told to end. Else a
+POST might be sent into a connection that is being closed, and nobody could know whether it was carried out.
+"""
 
 
 def render() -> str:
     """The whole configuration."""
     upstreams = "\n".join(
-        f"{INDENT}upstream {service} {{ zone {service} 64k; server web-{service}:8000 resolve; keepalive 16; }}"
+        f"{INDENT}upstream {service} {{ zone {service} 64k; server web-{service}:8000 resolve; "
+        f"keepalive 16; keepalive_timeout {IDLE_SECONDS}s; }}"
         for service in routes()
     )
     return TEMPLATE.read_text().replace("@UPSTREAMS@", upstreams).replace("@LOCATIONS@", _locations())

@@ -12,8 +12,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER
 
-from deploy import processes
+from deploy import gunicorn, processes
 from deploy.docker import proxy, secrets
 from shared import settings
 from shared.events.topics import topics
@@ -105,6 +106,24 @@ def test_a_web_container_holds_no_other_service_s_secrets(name: str):
     assert ("vault" in held) == (service in VAULT_SERVICES)
     assert "root-mongodb-password" not in held
     assert ("token-private" in held) == (service == "directory")
+
+
+def test_a_web_container_has_time_to_answer_what_is_under_way():
+    for name in (name for name in ROLES if name.startswith("web-")):
+        assert int(ROLES[name]["stop_grace_period"].removesuffix("s")) > gunicorn.graceful_timeout
+        assert "stop_signal" not in ROLES[name], "SIGTERM is the one that lets gunicorn finish"
+
+
+def test_the_proxy_closes_idle_connections_before_the_services_do():
+    """Else a POST may meet a connection that is being closed, and cannot be sent again."""
+    assert "keepalive_timeout 1s;" in proxy.render()
+    assert min(gunicorn.keepalive, STOP_KEEPALIVE_LINGER) > proxy.IDLE_SECONDS
+
+
+def test_the_proxy_sends_nothing_twice_that_may_have_been_carried_out():
+    """Its rule as it comes: elsewhere only with what was not sent, or may be repeated."""
+    written = proxy.render() + (ROOT / "deploy/docker/identified.conf").read_text()
+    assert "proxy_next_upstream" not in written
 
 
 def test_named_volumes_keep_what_must_stay():
