@@ -126,6 +126,24 @@ def test_the_proxy_sends_nothing_twice_that_may_have_been_carried_out():
     assert "proxy_next_upstream" not in written
 
 
+def test_each_worker_has_a_name_of_its_own_and_cannot_be_doubled():
+    """A worker that is back under its name finds its partitions; two under one name would drive each other out."""
+    workers = {name: role for name, role in ROLES.items() if role["command"][1] == "worker"}
+    assert len(workers) == 2
+    names = {role["environment"]["RUJUKAN_INSTANCE"] for role in workers.values()}
+    assert len(names) == len(workers)
+    for role in workers.values():
+        assert role["container_name"], "compose would make several of it"
+    others = [name for name, role in ROLES.items() if "RUJUKAN_INSTANCE" in role["environment"]]
+    assert sorted(others) == sorted(workers)
+
+
+def test_of_relay_and_worker_a_second_may_be_started():
+    for name in ("relay", "worker"):
+        second = ROLES[f"{name}-2"]
+        assert second["profiles"] == ["two"] and second["command"] == ROLES[name]["command"]
+
+
 def test_named_volumes_keep_what_must_stay():
     for name, place in (("mongo", "/data/db"), ("kafka", "/var/lib/kafka/data"), ("prefect", "/var/lib/prefect")):
         volume, inside = COMPOSE["services"][name]["volumes"][0].split(":")
