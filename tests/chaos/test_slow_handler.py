@@ -68,8 +68,9 @@ def test_07_a_handler_that_takes_too_long_has_no_effect_and_the_group_comes_to_r
     """It is held until another member has done its work. A member with a name of its own does not leave by itself: its
     session ends. Afterwards both share the partitions, and no longer move them.
 
-    Seen to fail with neither positions nor versions compared: what was held is counted a second time; and with the
-    usual five minutes for a batch: nobody takes over.
+    Seen to fail with neither positions nor versions compared: the late commit of the one that leaves is not refused
+    (the other's comes too late for its transaction besides); and with the usual five minutes for a batch: nobody takes
+    over.
     """
     world.register(5)
     relay = world.start("relay", "--service", "intake")
