@@ -23,7 +23,7 @@ POST might be sent into a connection that is being closed, and nobody could know
 def render() -> str:
     """The whole configuration."""
     upstreams = "\n".join(
-        f"{INDENT}upstream {service} {{ zone {service} 64k; server web-{service}:8000 resolve; "
+        f"{INDENT}upstream {service} {{ zone {service} 64k; server web-{service}:8000 resolve max_fails=0; "
         f"keepalive 16; keepalive_timeout {IDLE_SECONDS}s; }}"
         for service in routes()
     )

@@ -120,8 +120,9 @@ def test_the_proxy_closes_idle_connections_before_the_services_do():
     assert min(gunicorn.keepalive, STOP_KEEPALIVE_LINGER) > proxy.IDLE_SECONDS
 
 
-def test_the_proxy_sends_nothing_twice_that_may_have_been_carried_out():
+def test_the_proxy_asks_the_other_one_where_one_refuses_and_sends_nothing_twice():
     """Its rule as it comes: elsewhere only with what was not sent, or may be repeated."""
+    assert proxy.render().count("resolve max_fails=0;") == len(routes())
     written = proxy.render() + (ROOT / "deploy/docker/identified.conf").read_text()
     assert "proxy_next_upstream" not in written
 
