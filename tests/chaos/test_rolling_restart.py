@@ -27,9 +27,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.timeout(480)]
 OURS = ("worker", "relay", "sender", "web")
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> Iterator[Stack]:
-    stack = Stack(tmp_path, "--without-clock")
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("rolling"), "--without-clock")
     try:
         stack.start()
         yield stack
@@ -59,6 +59,29 @@ def test_everything_is_restarted_twice_and_nobody_notices(stack: Stack, tmp_path
         clients.ledger.unexpected += load.unexpected
         oracle.verify(stack, clients.ledger, agency, before)
     assert not stack.status()["problems"]
+
+
+def test_a_web_that_cannot_start_is_found_while_the_old_one_serves(stack: Stack) -> None:
+    """Seen to fail without the relief: the old web is gone by then."""
+    before, key = stack.pid("web"), stack.state / "keys" / "vault.json"
+    away = key.rename(key.with_suffix(".away"))
+    try:
+        done = stack.command("restart", "web", seconds=150)
+    finally:
+        away.rename(key)
+    assert done.returncode == 1 and "web-relief does not start" in done.stderr
+    assert "vault.json" in (stack.state / "logs" / "web-relief.log").read_text()
+    assert stack.pid("web") == before
+    with Load(stack.client("intake_clerk")) as load:
+        load.wait_for_more()
+    assert not load.unanswered
+    assert not stack.status()["problems"], "what was tried and failed is no part of the product"
+
+
+def test_what_cannot_be_restarted_alone_is_named(stack: Stack) -> None:
+    done = stack.command("restart", "kafka")
+    assert done.returncode == 1
+    assert "There is no kafka that can be restarted alone: choose from worker, relay, sender, web" in done.stderr
 
 
 def restart(stack: Stack, load: Load, output: Path) -> set[int]:
