@@ -81,7 +81,7 @@ def test_09_with_a_receiver_away_the_pauses_grow_others_are_served_and_each_mess
             assert all(each["state"] == "due" for each in waiting), "nothing is given up"
             pauses = [each["next_attempt_at"] - each["attempts"][-1]["ended_at"] for each in waiting]
             assert min(pauses) >= NEVER_SOONER and max(pauses) <= NEVER_SOONER * 1.2
-            wait_for(lambda: len(well.received) == MESSAGES, "the other agency is told meanwhile")
+            wait_for(lambda: len(well.received) >= MESSAGES, "the other agency is told meanwhile")
         with receiver(port=port) as back:
             for each in waiting:
                 make_due(foundation, each["_id"])  # as if the minutes had passed
