@@ -68,7 +68,12 @@ def child_exit(_: Any, worker: Any) -> None:
 
 
 def post_worker_init(_: Any) -> None:
-    """A worker has loaded the application, and will answer: whoever waits for this web may know."""
+    """A worker has loaded the application, and will answer: whoever waits for this web may know.
+
+    What it has built by now stays: looking through it for garbage would stop all its requests for a while.
+    """
+    gc.collect()
+    gc.freeze()
     if SERVING:
         (Path(SERVING) / str(os.getppid())).touch()
 
@@ -86,12 +91,6 @@ def on_starting(_: Any) -> None:
     for service in os.environ.get("RUJUKAN_WEB_SERVICES", "").split(","):
         if service:
             processes.module(service, "app")
-    gc.collect()
-    gc.freeze()
-
-
-def post_worker_init(_: Any) -> None:
-    """What a worker has built by now stays: looking through it for garbage stops all its requests for a while."""
     gc.collect()
     gc.freeze()
 
