@@ -6,6 +6,7 @@ event may be handled before its turn is decided by the processor, and in its tur
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,11 +25,12 @@ BEHIND = 1_000
 """The lane is open while more events than this are not handled in all."""
 LIVE_SECONDS = 10
 """What was recorded longer ago is not live. (After an outage, the relay sends such events to the end of the topics.)"""
+LATE_SECONDS = 2
+"""Nor is what was recorded hardly later than what is handled in order: its turn is near, as in any burst."""
 MOST = 500
 """Live events that one look returns. It may pass over many more that are not live."""
 READ = 1_000
-LOOKS = 20
-POLL_MS = 5
+LOOK_SECONDS, POLL_MS = 0.3, 5
 ANSWER_MS, CLOSE_MS = 2_000, 1_000
 
 log = get_logger(__name__)
@@ -41,25 +43,34 @@ class LiveLane:
         self._settings = settings
         self._handlers = handlers
         self._consumer: KafkaConsumer | None = None
+        self._next: dict[TopicPartition, int] = {}
 
     @property
     def open(self) -> bool:
         """Whether it reads."""
         return self._consumer is not None
 
-    def look(self, reached: Mapping[TopicPartition, int], behind: int) -> list[Record]:
-        """Live events, of those partitions, that lie after the offsets `reached` in order. At most MOST and some.
+    def look(self, reached: Mapping[TopicPartition, int], behind: int, oldest: datetime | None) -> list[Record]:
+        """Live events, of those partitions, that lie after the offsets `reached` in order: MOST or a few more, and what
+        is found in LOOK_SECONDS.
 
-        It opens when `behind`, the number of events still to be handled in order, is large, and closes when it is not.
-        A Kafka that does not answer costs the lane, and nobody else.
+        It opens when `behind`, the number of events still to be handled in order, is large, and those are late:
+        `oldest` says when the first was recorded. It closes when little is behind. A Kafka that does not answer costs
+        the lane, and nobody else.
         """
         if behind <= BEHIND:
             self.close()
             return []
+        now = datetime.now(UTC)
+        since = now - timedelta(seconds=LIVE_SECONDS)
+        if oldest is not None:
+            since = max(since, oldest + timedelta(seconds=LATE_SECONDS))
+        if since > now:
+            return []
         try:
             if self._consumer is None:
-                self._consumer = self._begin(list(reached))
-            return self._read(self._consumer, reached)
+                self._consumer = self._begin(list(reached), since)
+            return self._read(self._consumer, reached, since)
         except KafkaError as error:
             log.warning("live_lane_lost", error=type(error).__name__)
             self.close()
@@ -67,13 +78,13 @@ class LiveLane:
 
     def close(self) -> None:
         """Lets go of the connection. What is opened again begins a little before."""
-        consumer, self._consumer = self._consumer, None
+        consumer, self._consumer, self._next = self._consumer, None, {}
         if consumer is not None:
             consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
             metrics.WORKER_LIVE.labels(self._settings.service).set(0)
             log.info("live_lane_closed")
 
-    def _begin(self, partitions: list[TopicPartition]) -> KafkaConsumer:
+    def _begin(self, partitions: list[TopicPartition], since: datetime) -> KafkaConsumer:
         consumer = KafkaConsumer(
             bootstrap_servers=list(self._settings.kafka_bootstrap),
             client_id=f"rujukan-live-{self._settings.service}",
@@ -91,12 +102,13 @@ class LiveLane:
         try:
             consumer.assign(partitions)
             # From what was published a moment ago on: what came before the lane was opened is live as well.
-            since = int(_live_since().timestamp() * 1_000)
-            begins = consumer.offsets_for_times(dict.fromkeys(partitions, since), timeout_ms=ANSWER_MS)
+            times = dict.fromkeys(partitions, int(since.timestamp() * 1_000))
+            begins = consumer.offsets_for_times(times, timeout_ms=ANSWER_MS)
             ends = consumer.end_offsets(partitions, timeout_ms=ANSWER_MS)
             for partition in partitions:
                 found = begins.get(partition)
-                consumer.seek(partition, found.offset if found else ends[partition])
+                self._next[partition] = found.offset if found else ends[partition]
+                consumer.seek(partition, self._next[partition])
         except BaseException:
             consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
             raise
@@ -104,24 +116,23 @@ class LiveLane:
         log.info("live_lane_open", partitions=len(partitions))
         return consumer
 
-    def _read(self, consumer: KafkaConsumer, reached: Mapping[TopicPartition, int]) -> list[Record]:
+    def _read(self, consumer: KafkaConsumer, reached: Mapping[TopicPartition, int], since: datetime) -> list[Record]:
+        first = rfc3339(since)
         for partition, offset in reached.items():
             # (What was assigned a moment ago is taken up first.)
-            if partition in consumer.assignment() and consumer.position(partition, timeout_ms=ANSWER_MS) < offset:
+            if self._next.get(partition, offset) < offset:
+                self._next[partition] = offset
                 consumer.seek(partition, offset)
         found: list[Record] = []
-        for _ in range(LOOKS):
+        until = time.monotonic() + LOOK_SECONDS
+        while len(found) < MOST and time.monotonic() < until:
             polled = consumer.poll(timeout_ms=POLL_MS)
-            since = rfc3339(_live_since())
-            live = {name: [each for each in batch if _recorded(each) >= since] for name, batch in polled.items()}
+            self._next.update({partition: batch[-1].offset + 1 for partition, batch in polled.items()})
+            live = {name: [each for each in batch if _recorded(each) >= first] for name, batch in polled.items()}
             found += records(live, self._handlers)
-            if not polled or len(found) >= MOST:
+            if all(offset >= (consumer.highwater(partition) or 0) for partition, offset in self._next.items()):
                 break
         return found
-
-
-def _live_since() -> datetime:
-    return datetime.now(UTC) - timedelta(seconds=LIVE_SECONDS)
 
 
 def _recorded(record: Any) -> bytes:

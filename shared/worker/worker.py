@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
@@ -32,8 +33,8 @@ from shared.worker.processor import Handler, Processor
 
 POLL_MS = 200
 BATCH = 1_000
-FEWEST, LONGEST_SECONDS = 50, 1.0
-"""While live events are looked at, a batch is so small that it takes no longer than this, but not smaller than that."""
+FEWEST, LONGEST_SECONDS = 50, 0.5
+"""While live events are looked at, a batch is so small that it takes no longer, but not smaller than that."""
 SESSION_TIMEOUT_MS = 6_000
 CLOSE_MS = 3_000
 FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS = 0.5, 10.0
@@ -66,6 +67,8 @@ class Worker:
         self._service = foundation.settings.service
         self._live = LiveLane(foundation.settings, handlers)
         self._batch = BATCH
+        self._recorded: dict[str, datetime] = {}
+        """When the event was recorded at which a partition is, as long as there are more behind it."""
         self._assigned = threading.Event()
         self._checked = time.monotonic()
         self._backoff = FIRST_BACKOFF_SECONDS
@@ -126,9 +129,11 @@ class Worker:
                 began = time.monotonic()
                 self._processor.process(found)
                 self._backoff = FIRST_BACKOFF_SECONDS
-                failpoints.reach("worker.committed")
                 rate = len(found) / max(time.monotonic() - began, 0.001)
-                self._look_ahead(*self._tell_kafka(consumer), rate)
+                failpoints.reach("worker.committed")
+                self._recorded |= {each.partition_id: each.event.recorded_at for each in reversed(found) if each.event}
+                self._look_ahead(*self._tell_kafka(consumer))
+                self._batch = max(FEWEST, min(BATCH, int(rate * LONGEST_SECONDS))) if self._live.open else BATCH
             elif time.monotonic() - self._checked > IDLE_CHECK_SECONDS:
                 self._check_positions()
         except PositionLost:
@@ -139,10 +144,9 @@ class Worker:
             self._wait_out(consumer, stop)
             self._assigned.set()
 
-    def _look_ahead(self, reached: Mapping[TopicPartition, int], behind: int, rate: float) -> None:
-        """Handles live events, if so many are behind that they would wait. `rate` is that of the last batch."""
-        ahead = self._live.look(reached, behind)
-        self._batch = max(FEWEST, min(BATCH, int(rate * LONGEST_SECONDS))) if self._live.open else BATCH
+    def _look_ahead(self, reached: Mapping[TopicPartition, int], behind: int) -> None:
+        """Handles live events, if so many are behind that they would wait."""
+        ahead = self._live.look(reached, behind, min(self._recorded.values(), default=None))
         if ahead:
             self._processor.process_ahead(ahead)
             failpoints.reach("worker.ahead")
@@ -150,6 +154,7 @@ class Worker:
     def _take_up(self, consumer: Consumer) -> None:
         """Seeks every assigned partition to its position."""
         self._live.close()
+        self._recorded = {}
         assignment = consumer.assignment()
         if not assignment:
             return
@@ -223,7 +228,8 @@ class Worker:
         reached: dict[TopicPartition, int] = {}
         behind: dict[str, int] = {}
         for partition in consumer.assignment():
-            position = self._processor.positions.get(f"{partition.topic}:{partition.partition}")
+            name = f"{partition.topic}:{partition.partition}"
+            position = self._processor.positions.get(name)
             reached[partition] = position.offset if position else 0
             if position is None:
                 continue
@@ -231,6 +237,8 @@ class Worker:
             end = consumer.highwater(partition)
             if end is not None:
                 behind[partition.topic] = behind.get(partition.topic, 0) + max(0, end - position.offset)
+                if end <= position.offset:
+                    self._recorded.pop(name, None)
         for topic, lag in behind.items():
             metrics.WORKER_LAG.labels(self._service, topic).set(lag)
         if offsets:

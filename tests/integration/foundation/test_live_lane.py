@@ -157,6 +157,18 @@ def test_what_was_published_a_moment_before_the_lane_opened_is_live_as_well(late
     assert seen[0] <= SOON, "it waited for the backlog"
 
 
+def test_in_a_burst_everything_waits_for_its_turn(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is hardly older than the newest is no backlog: to handle half of it early would only be more work.
+
+    Seen to fail with a lane that does not compare the two: it is handled by 100.
+    """
+    monkeypatch.setattr(live, "LATE_SECONDS", 7_200)
+    stream, seen = new_id("agency"), list[int]()
+    late.comes(stream)
+    late.run(lambda _: first_seen(late, stream, seen), extra=1)
+    assert seen[0] == TOTAL + 1
+
+
 def test_killed_after_it_handled_something_ahead_nothing_is_lost_and_nothing_happens_twice(late: Late) -> None:
     """The next worker knows only the versions. Seen to fail with a processor that does not compare them: twice."""
     stream = new_id("agency")
