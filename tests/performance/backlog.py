@@ -19,6 +19,7 @@ from typing import Any
 from shared.access.actor import system_actor
 from shared.foundation import Foundation
 from shared.journal import Unit
+from shared.journal.unit import JOURNAL
 from tests.performance.figures import Figure, at_most
 from tests.performance.ground import Ground, a_registered_report, fill_journal, pending
 from tests.performance.load import percentile
@@ -38,11 +39,13 @@ SEEN = {"reporting": ("facts", "_id"), "cases": ("cases", "report_id")}
 
 @dataclass
 class Run:
-    """One catching up. Seconds since relay and worker were started; waits of live reports; peaks of PSS in MiB."""
+    """One catching up. Seconds since relay and worker were started; waits of live reports until they are seen, and
+    until their publishing is noted; peaks of PSS in MiB."""
 
     relay_seconds: float = 0.0
     worker_seconds: float = 0.0
     waits: list[float] = field(default_factory=list)
+    noted: list[float] = field(default_factory=list)
     memory: dict[str, float] = field(default_factory=dict)
 
 
@@ -68,6 +71,7 @@ def _waits(name: str, run: Run) -> list[Figure]:
     middle = Figure(f"{name}, median of {len(run.waits)}", round(percentile(run.waits, 0.5), 2), "s")
     return [
         middle,
+        Figure(f"{name}, of it until noted as published, p99", round(percentile(run.noted, 0.99), 2), "s"),
         at_most(f"{name}, p99", percentile(run.waits, 0.99), "s", GOAL_SECONDS),
         at_most(f"{name}, longest", max(run.waits, default=0.0), "s", GOAL_SECONDS),
     ]
@@ -99,6 +103,9 @@ def catching_up(here: Ground, reader: str, entries: int) -> Run:
                     mine = {"_id": {"$regex": f"^{name}"}}
                     _until(lambda: sum(one["offset"] for one in positions.find(mine)) >= entries + len(accepted), roles)
                     run.worker_seconds = time.monotonic() - began
+                mine = {"stream": {"$in": list(accepted)}, "published_at": {"$exists": True}}
+                for entry in intake.database[JOURNAL].find(mine):
+                    run.noted.append((entry["published_at"] - entry["recorded_at"]).total_seconds())
         finally:
             for role in roles.values():
                 role.end()
