@@ -30,7 +30,8 @@ LATE_SECONDS = 2
 MOST = 500
 """Live events that one look returns. It may pass over many more that are not live."""
 READ = 1_000
-LOOK_SECONDS, POLL_MS = 0.3, 5
+LOOK_SECONDS, POLL_MS = 1.0, 5
+"""A look lasts so long only while it is not at the end: what the relay publishes of a backlog is passed over first."""
 ANSWER_MS, CLOSE_MS = 2_000, 1_000
 
 log = get_logger(__name__)
@@ -93,9 +94,8 @@ class LiveLane:
             auto_offset_reset="latest",
             allow_auto_create_topics=False,
             max_poll_records=READ,
-            # Small: it reads often, and its memory comes on top of the worker's.
-            max_partition_fetch_bytes=524_288,
-            fetch_max_bytes=4_194_304,
+            # Its memory comes on top of the worker's.
+            fetch_max_bytes=8_388_608,
             fetch_max_wait_ms=100,
             bootstrap_timeout_ms=ANSWER_MS,
         )
