@@ -46,7 +46,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch) -> tuple[Worker, list[bool]]:
     settings = SimpleNamespace(service="reporting", prefix="")
     found = Worker(SimpleNamespace(settings=settings, database=database, journal=None), [], {})  # type: ignore[arg-type]
     found._processor = SimpleNamespace(process=process, positions={})  # type: ignore[assignment]
-    monkeypatch.setattr(worker, "records", lambda *_: ["an event"])
+    monkeypatch.setattr(worker, "records", lambda *_: [SimpleNamespace(event=None)])
     monkeypatch.setattr(found, "_tell_kafka", lambda _: ({}, 0))
     return found, well
 
