@@ -26,7 +26,7 @@ from shared.worker.processor import Processor
 from shared.worker.processor import Record as Received
 from shared.worker.processor import read as read_record
 from shared.worker.worker import Worker
-from tests.integration.foundation.model import ONE_FAULT, PERMANENT_FAULT, PERMANENT_TEXT, Attempt, Record
+from tests.integration.foundation.stateful.model import ONE_FAULT, PERMANENT_FAULT, PERMANENT_TEXT, Attempt, Record
 from tests.support.servers import Kafka, Mongo
 from tests.support.stepping import Stepped
 
