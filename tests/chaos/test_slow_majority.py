@@ -5,7 +5,7 @@ Three real nodes. Both secondaries are paused, so that a commit stays unconfirme
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pymongo
 import pytest
 from pymongo import MongoClient
+from pymongo.read_concern import ReadConcern
 
 from deploy import database_users
 from deploy.local import secrets
@@ -21,14 +22,16 @@ from shared.access.actor import system_actor
 from shared.clock import utc_now
 from shared.events import NewEvent
 from shared.ids import new_id
-from shared.journal import Command, Journal, Unit
+from shared.journal import Command, Journal, Unit, VersionConflict
 from shared.journal.unit import JOURNAL
 from tests.chaos.campaign.replicas import Replicas
 from tests.support.stack import wait_for
 
-pytestmark = [pytest.mark.mongo, pytest.mark.long]
+pytestmark = [pytest.mark.mongo]
 CLERK = system_actor("test")
 DATABASE = "directory"
+
+Write = Callable[[Journal, str, int, Command], Mapping[str, Any]]
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def replicas(tmp_path: Path) -> Iterator[Replicas]:
         made.start()
         yield made
     finally:
-        made.stop()
+        made.kill()
 
 
 @pytest.fixture
@@ -50,43 +53,57 @@ def administrator(replicas: Replicas, tmp_path: Path) -> Iterator[MongoClient[di
         yield client
 
 
-def register(journal: Journal, command: Command) -> Mapping[str, Any]:
-    """Makes an agency, another one at each attempt."""
-    agency = new_id("agency")
+def register(journal: Journal, agency: str, version: int, command: Command) -> Mapping[str, Any]:
+    """Writes without looking: a repetition meets what is unique."""
     fact = {"agency_id": agency, "kind": "health_centre", "kecamatan": "33.75.01", "active": True}
 
     def work(unit: Unit) -> dict[str, Any]:
-        unit.append(agency, 0, [NewEvent("agency.registered", fact)])
-        return {"agency": agency}
+        kind = "agency.changed" if version else "agency.registered"
+        return {"version": unit.append(agency, version, [NewEvent(kind, fact)])}
 
     return journal.run(work, actor=CLERK, command=command)
 
 
+def change(journal: Journal, agency: str, version: int, command: Command) -> Mapping[str, Any]:
+    """Looks first, as a step of a case does: a repetition finds the version that its first attempt has made."""
+
+    def work(unit: Unit) -> dict[str, Any]:
+        found = len(unit.find(unit.database[JOURNAL], {"stream": agency}))
+        if found != version:
+            raise VersionConflict(agency, version, found)
+        fact = {"agency_id": agency, "kind": "health_centre", "kecamatan": "33.75.01", "active": False}
+        return {"version": unit.append(agency, version, [NewEvent("agency.changed", fact)])}
+
+    return journal.run(work, actor=CLERK, command=command)
+
+
+@pytest.mark.parametrize("write", [register, change])
 def test_a_command_repeated_before_a_majority_has_it_gets_its_own_answer(
-    replicas: Replicas, administrator: MongoClient[dict[str, Any]]
+    write: Write, replicas: Replicas, administrator: MongoClient[dict[str, Any]]
 ) -> None:
-    """Giving a transaction up waits for a majority, and that keeps the promise. Seen to fail when it did not wait: the
-    repetition did not find its answer, and was told that the document exists already."""
+    """Seen to fail when the answer was looked for among what a majority held at that moment: the repetition was told
+    that another writer was first. (A campaign found it: 412 for a step whose web process was killed.)"""
     database = mongo.database(administrator, DATABASE)
     first, second = Journal(database, utc_now), Journal(database, utc_now)
     first.ensure_indexes()
-    register(first, Command("clerk", "another", "body"))
+    agency = new_id("agency")
+    register(first, agency, 0, Command("clerk", "another", "body"))
     command = Command("clerk", "key", "body")
     secondaries = [member for name, member in replicas.members.items() if name != replicas.primary()]
 
     def looked_for(repeated: Future[Mapping[str, Any]]) -> bool:
-        """Whether the repetition gives its transaction up, asks for the command's record, or has ended."""
-        refused = {"$or": [{"command.abortTransaction": 1}, {"command.find": "commands"}]}
-        return repeated.done() or bool(list(administrator.admin.aggregate([{"$currentOp": {}}, {"$match": refused}])))
+        """Whether the repetition waits for its answer, or has ended."""
+        asks = {"$or": [{"command.abortTransaction": 1}, {"command.find": "commands"}]}
+        return repeated.done() or bool(list(administrator.admin.aggregate([{"$currentOp": {}}, {"$match": asks}])))
 
-    local = database.get_collection(JOURNAL, read_concern=pymongo.read_concern.ReadConcern("local"))
+    local = database.get_collection(JOURNAL, read_concern=ReadConcern("local"))
     with ThreadPoolExecutor(2) as clients:
         for member in secondaries:
             member.pause()
         try:
-            sent = clients.submit(register, first, command)
+            sent = clients.submit(write, first, agency, 1, command)
             wait_for(lambda: local.count_documents({}) == 2, "the first attempt on the primary")
-            repeated = clients.submit(register, second, command)
+            repeated = clients.submit(write, second, agency, 1, command)
             wait_for(lambda: looked_for(repeated), "the repetition to look for its answer")
         finally:
             for member in secondaries:

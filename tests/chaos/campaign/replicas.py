@@ -98,6 +98,13 @@ class Replicas:
             member.resume()
             member.stop_signal()
 
+    def kill(self) -> None:
+        """Ends all three at once. An orderly stop takes each of them a quarter of a minute."""
+        self._ended.set()
+        time.sleep(RESTART_SECONDS)
+        for member in self.members.values():
+            member.kill()
+
     def _supervise(self) -> None:
         while not self._ended.wait(RESTART_SECONDS):
             for member in self.members.values():
