@@ -32,6 +32,8 @@ COMMANDS = "commands"
 META = "journal_meta"
 COMMAND_DAYS = 90
 BUDGET_SECONDS = 8.0
+WAIT_MS = 5_000
+"""For a majority to have what the primary has, when the answer to a repeated command is looked for."""
 
 
 @dataclass(frozen=True)
@@ -218,7 +220,11 @@ class Journal:
 
     def _known_answer(self, command: Command) -> Mapping[str, Any] | None:
         try:
-            found = self.database[COMMANDS].find_one({"_id": command.id})
+            with self.database.client.start_session() as session:
+                # What stood in the way may be the first attempt's own commit, which the primary has and no majority
+                # yet. The session learns the time of the primary, and reads when a majority has come so far.
+                self.database.command("ping", session=session)
+                found = self.database[COMMANDS].find_one({"_id": command.id}, session=session, max_time_ms=WAIT_MS)
         except PyMongoError as error:
             if is_unreachable(error):
                 raise Unavailable from None
