@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import strategies as st
@@ -80,6 +81,32 @@ class Clients(History):
         assert outcomes[winner] == attempts[winner].answer, outcomes
         lost = outcomes[1 - winner]
         assert isinstance(lost, VersionConflict) and lost.current == self.ledger.version(stream) + 1, outcomes
+        self.ledger.acknowledge(attempts[winner], counts[winner])
+
+    @rule(
+        stream=streams,
+        counts=st.tuples(st.booleans(), st.booleans()),
+        two_processes=st.booleans(),
+        another_body=st.booleans(),
+    )
+    def two_come_under_one_key(
+        self, stream: str, counts: tuple[bool, bool], two_processes: bool, another_body: bool
+    ) -> None:
+        key = self.world.next_number()
+        attempts = [self.attempt({stream: 1}, key, "one body"), self.attempt({stream: 1}, key, "one body")]
+        if another_body:
+            attempts[1] = replace(attempts[1], body="another body")
+        others = self.world.another_journal() if two_processes else self.world.directory.journal
+        outcomes = self.at_once(
+            lambda: self.world.write(attempts[0], counts[0]),
+            lambda: self.world.write(attempts[1], counts[1], others),
+        )
+        winner = 0 if outcomes[0] == attempts[0].answer else 1
+        assert outcomes[winner] == attempts[winner].answer, outcomes
+        if another_body:
+            assert isinstance(outcomes[1 - winner], KeyReused), outcomes
+        else:
+            assert outcomes[1 - winner] == outcomes[winner], "one command got two answers"
         self.ledger.acknowledge(attempts[winner], counts[winner])
 
     @rule(

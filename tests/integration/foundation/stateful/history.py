@@ -30,12 +30,13 @@ class History(RuleBasedStateMachine):
         self.world = world
         self.ledger, self.reader = Ledger(), Reader()
         self.relays: list[Stepped] = []
-        self.tokens: dict[Stepped, int | None] = {}
         self.workers: list[Stepped] = []
+        self.begun = False
 
     @initialize()
     def begin(self) -> None:
         self.world.fresh(self.reader.faults)
+        self.begun = True
 
     # Clients
 
@@ -43,6 +44,12 @@ class History(RuleBasedStateMachine):
         marks = {stream: [self.world.next_number() for _ in range(number)] for stream, number in wanted.items()}
         expected = {stream: self.ledger.version(stream) - behind for stream in marks}
         return Attempt(self.world.next_number(), marks, expected, key, body)
+
+    def writes(self, wanted: Mapping[str, int]) -> None:
+        """Somebody writes, and is told so."""
+        attempt = self.attempt(wanted)
+        assert self.world.write(attempt, False) == attempt.answer
+        self.ledger.acknowledge(attempt, False)
 
     def settle_unknown(self, attempt: Attempt, counts: bool) -> None:
         marks = {mark for each in attempt.marks.values() for mark in each}
@@ -88,18 +95,13 @@ class History(RuleBasedStateMachine):
         return self.workers[which % len(self.workers)]
 
     def go_on(self, part: Stepped, hold: str | None = None, crash: str | None = None) -> None:
-        fenced = part.held_at == "relay.published" and self.token() != self.tokens[part]
-        pending = self.world.pending()
         part.round(hold=hold, crash=crash)
         self.look_after(part)
-        assert not fenced or self.world.pending() == pending, "a relay marked what it sent under a lease it had lost"
-        if part.held_at == "relay.published":
-            self.tokens[part] = self.token()
 
-    def look_after(self, part: Stepped) -> None:
+    def look_after(self, part: Stepped, ends: tuple[type[BaseException], ...] = (Crash,)) -> None:
         """A part that crashed is gone; the next one is made when it is needed."""
         if not part.alive:
-            assert isinstance(part.error, Crash), f"the {part.name} ended: {part.error!r}"
+            assert isinstance(part.error, ends), f"the {part.name} ended: {part.error!r}"
             (self.relays if part in self.relays else self.workers).remove(part)
 
     def behind(self) -> list[tuple[int, int, int]]:

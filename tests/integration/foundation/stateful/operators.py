@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from shared import operations as service_operations
 from shared.failpoints import Crash
 from shared.worker import operations, positions
-from tests.integration.foundation.stateful.history import History, streams
+from tests.integration.foundation.stateful.history import streams
 from tests.integration.foundation.stateful.model import ONE_FAULT, PERMANENT_FAULT, RUNTIME_FAULT, StillFails
+from tests.integration.foundation.stateful.parts import Parts
+from tests.integration.foundation.stateful.verdict import Verdict
 from tests.integration.foundation.stateful.world import STREAMS
 from tests.support.stepping import callers_crash
 
 
-class Operators(History):
+class Operators(Parts, Verdict):
     """Rules of those around journal, relay and worker."""
 
     @rule(stream=streams, kind=st.sampled_from([ONE_FAULT, RUNTIME_FAULT, PERMANENT_FAULT]))
@@ -56,10 +59,23 @@ class Operators(History):
         queue = self.reader.queues[data.draw(st.sampled_from(sorted(self.reader.queues)), "key")]
         record = queue[data.draw(st.integers(0, len(queue) - 1), "place")].record
         try:
-            dropped = operations.drop(self.world.reporting, f"{self.world.topic}:{record.partition}:{record.offset}")
+            dropped = operations.drop(self.world.reporting, self.world.place_of(record))
         except operations.NotFirst:
             dropped = False
         assert dropped == self.reader.drop(record)
+
+    @rule(stream=streams)
+    def events_wait_behind_one_that_fails(self, stream: str) -> None:
+        """The first of a queue may be given up, none that waits behind it."""
+        self.reader.faults[stream] = PERMANENT_FAULT
+        self.writes({stream: 2})
+        self.everything_is_published()
+        self.everything_is_handled()
+        self.all_is_as_promised()
+        first, *others = [each.record for each in self.reader.queues[stream]]
+        assert others, f"{stream}: nothing waits behind {first}"
+        with pytest.raises(operations.NotFirst):
+            operations.drop(self.world.reporting, self.world.place_of(others[-1]))
 
     @rule()
     def the_journal_is_published_again(self) -> None:

@@ -8,13 +8,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from shared.relay.lease import LEASES
-from tests.integration.foundation.stateful.history import PATIENCE_SECONDS, History, either
+from tests.integration.foundation.stateful.clients import Clients
+from tests.integration.foundation.stateful.history import PATIENCE_SECONDS, either, streams
+from tests.integration.foundation.stateful.world import STREAMS
 
 relay_points = st.sampled_from([None, "relay.read", "relay.published"])
 worker_points = st.sampled_from([None, "worker.polled", "journal.flushed", "worker.committed"])
 
 
-class Parts(History):
+class Parts(Clients):
     """Rules of relays and workers."""
 
     @rule(which=either, rounds=st.integers(1, 4), hold=relay_points, crash=relay_points)
@@ -46,6 +48,23 @@ class Parts(History):
             while self.token() == before:
                 assert time.monotonic() < end, "nobody takes the lease"
                 self.go_on(part)
+
+    @rule(stream=streams)
+    def a_leader_sleeps_past_its_lease(self, stream: str) -> None:
+        """It has sent, and is fenced before it marks. What it sent is sent again by the one that leads now."""
+        self.writes({stream: 1})
+        while self.relays:
+            self.a_relay_is_told_to_stop(0)
+        sleeper = self.relay_part(0)
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not sleeper.held_at:
+            assert time.monotonic() < end, "nothing is published"
+            self.go_on(sleeper, hold="relay.published")
+        self.another_relay_takes_over_from_one_that_is_held()
+        pending = self.world.pending()
+        self.go_on(sleeper)
+        self.go_on(sleeper)  # its marks are written beside the round: now it knows what became of them
+        assert self.world.pending() == pending, "a relay marked what it sent under a lease that it had lost"
 
     @precondition(lambda self: self.relays)
     @rule(which=either)
@@ -91,13 +110,36 @@ class Parts(History):
         end = time.monotonic() + PATIENCE_SECONDS
         while self.behind():
             assert time.monotonic() < end, f"not read: {self.behind()} (partition, position, end)"
-            self.worker_part(0)
-            # All at once, as processes are: kafka-python forgets a join that was answered between two polls.
-            for part in self.workers:
-                part.begin_round()
-            for part in list(self.workers):
-                part.finish_round()
-                self.look_after(part)
+            self.workers_go_on()
+
+    def workers_go_on(self, hold: str | None = None) -> None:
+        """All at once, as processes are: kafka-python forgets a join that was answered between two polls."""
+        self.worker_part(0)
+        for part in self.workers:
+            part.begin_round(hold=hold)
+        for part in list(self.workers):
+            part.finish_round()
+            self.look_after(part)
+
+    @rule(stream=streams)
+    def a_worker_sleeps_while_another_member_reads_on(self, stream: str) -> None:
+        """What it has read by then is not its own any more, and its position is behind the other's."""
+        self.everything_is_published()
+        self.everything_is_handled()
+        self.writes({stream: 1})
+        self.everything_is_published()
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not (sleepers := [part for part in self.workers if part.held_at]):
+            assert time.monotonic() < end, "nothing is read"
+            self.workers_go_on(hold="worker.polled")
+        self.writes({stream: 1})
+        self.everything_is_published()
+        partition = STREAMS[stream]
+        self.another_member_handles_some(partition, 1_000)
+        stands = self.world.positions()[partition]
+        for part in sleepers:
+            self.go_on(part)
+        assert self.world.positions()[partition] == stands, "a member moved a position that was not its own any more"
 
     @rule(partition=either, most=st.integers(1, 5))
     def another_member_handles_some(self, partition: int, most: int) -> None:

@@ -1,18 +1,15 @@
-"""The verdict: after each step the real side is as the model says, and at the end nothing waits any more."""
+"""The verdict: after each step the real side is as the model says."""
 
 from __future__ import annotations
-
-import sys
 
 from hypothesis.stateful import invariant
 
 from shared.worker import operations
-from tests.integration.foundation.stateful.operators import Operators
-from tests.integration.foundation.stateful.parts import Parts
+from tests.integration.foundation.stateful.history import History
 from tests.integration.foundation.stateful.world import mark_of
 
 
-class Verdict(Parts, Operators):
+class Verdict(History):
     """What is promised."""
 
     @invariant()
@@ -63,37 +60,6 @@ class Verdict(Parts, Operators):
         for entry in operations.parked(database):
             queues.setdefault(entry["key"], []).append((entry["_id"], entry["error"], entry["attempts"]))
         assert queues == {
-            key: [
-                (f"{self.world.topic}:{each.record.partition}:{each.record.offset}", each.error, each.attempts)
-                for each in queue
-            ]
+            key: [(self.world.place_of(each.record), each.error, each.attempts) for each in queue]
             for key, queue in self.reader.queues.items()
         }
-
-    def teardown(self) -> None:
-        try:
-            if sys.exc_info()[0] is None and hasattr(self.world, "topic"):
-                self.all_ends_well()
-        finally:
-            for part in [*self.relays, *self.workers]:
-                part.end()
-            self.world.close()
-
-    def all_ends_well(self) -> None:
-        """Everything is mended and settles: what was not dropped was handled, and nothing waits any more."""
-        self.reader.faults.clear()
-        self.everything_is_published()
-        self.everything_is_handled()
-        self.all_is_as_promised()
-        for key in sorted(self.reader.queues):
-            while not self.replay(key):
-                head = self.reader.queues[key][0].record
-                assert operations.drop(self.world.reporting, f"{self.world.topic}:{head.partition}:{head.offset}")
-                assert self.reader.drop(head)
-        self.all_is_as_promised()
-        dropped = {record.header for record in self.reader.dropped}
-        for stream, marks in self.ledger.streams.items():
-            wanted = [version for version in range(1, len(marks) + 1) if (stream, version) not in dropped]
-            handled = self.reader.effects.get(stream, [])
-            assert set(wanted) <= set(handled), f"{stream}: lost {sorted(set(wanted) - set(handled))}"
-        assert not self.reader.queues and not self.behind() and not self.world.pending()

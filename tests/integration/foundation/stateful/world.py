@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
+from deploy.local import mongod
+from deploy.local.ports import wait_until
 from shared.access.actor import system_actor
 from shared.events import Event, Message, NewEvent
 from shared.events.topics import admin, topic_ids
 from shared.foundation import Foundation
 from shared.journal import Command, Journal, Unit
+from shared.journal.journal import BUDGET_SECONDS
 from shared.journal.unit import JOURNAL
 from shared.relay.relay import Relay
 from shared.worker import Permanent, positions
@@ -103,9 +109,33 @@ class World:
                 connection.close()
         self._reader = self._producer = None
 
+    # Outages
+
+    @contextmanager
+    def away(self, server: Kafka | Mongo, frozen: bool) -> Iterator[None]:
+        """While it lasts the server is frozen, or killed; after it, it answers again."""
+        # What a client left half done is given up by mongod after 20 s otherwise, and whoever repeats it waits so long.
+        self._give_up_transactions_after(1)
+        (server.pause if frozen else server.kill)()
+        try:
+            yield
+        finally:
+            if frozen:
+                server.resume()
+            else:
+                server.start()
+            for each in (self.mongo.client(), *(base.database.client for base in self._bases)):
+                wait_until(lambda client=each: _answers(client), 60, "mongod")
+            self._give_up_transactions_after(mongod.LEFT_TRANSACTION_SECONDS)
+
+    def _give_up_transactions_after(self, seconds: int) -> None:
+        self.mongo.client().admin.command("setParameter", 1, transactionLifetimeLimitSeconds=seconds)
+
     # The journal
 
-    def write(self, attempt: Attempt, counts: bool, journal: Journal | None = None) -> Mapping[str, Any]:
+    def write(
+        self, attempt: Attempt, counts: bool, journal: Journal | None = None, budget: float = BUDGET_SECONDS
+    ) -> Mapping[str, Any]:
         """Tries to write the attempt: with a count that is read and raised by `run`, else by `add`."""
         database, journal = self.directory.database, journal or self.directory.journal
 
@@ -122,7 +152,7 @@ class World:
             return attempt.answer
 
         command = None if attempt.key is None else Command("client", str(attempt.key), attempt.body)
-        return (journal.run if counts else journal.add)(work, actor=CLIENT, command=command)
+        return (journal.run if counts else journal.add)(work, actor=CLIENT, command=command, budget=budget)
 
     def another_journal(self) -> Journal:
         """The same journal as another process has it."""
@@ -139,6 +169,10 @@ class World:
     def pending(self) -> int:
         """Entries that no relay has marked yet."""
         return self.directory.database[JOURNAL].count_documents({"pending": True})
+
+    def place_of(self, record: Record) -> str:
+        """The name of a record that is parked."""
+        return f"{self.topic}:{record.partition}:{record.offset}"
 
     # Relays and workers
 
@@ -224,6 +258,15 @@ class World:
                     at = (headers["ce_id"], headers["ce_subject"], int(headers["ce_streamversion"]))
                     found.setdefault(headers["ce_id"], at)
         return list(found.values())
+
+
+def _answers(client: MongoClient[dict[str, Any]]) -> bool:
+    """Whether mongod answers; the first question finds connections that are gone, and lets go of them."""
+    try:
+        client.admin.command("ping")
+    except PyMongoError:
+        return False
+    return True
 
 
 def _handler(faults: dict[str, str]) -> Callable[[Event, Unit], None]:
