@@ -4,12 +4,11 @@ Each step writes, publishes, handles, breaks or mends something on the real mong
 clients were told, the journal, the topic, the effects, the parked events and the positions are compared with the model.
 Parts run a round at a time (tests/support/stepping.py), so that one can be held between two steps while others go on.
 
-Seen to fail, in the usual 25 histories, when one of these was taken out: the version check of the worker; comparing the
-position before it is set; publishing before marking; the record of a command; taking a failed batch apart; waiting
-behind a parked event of the same key; seeking to the stored position; the unique index on stream and version; the
-session on a unit's writes.
-Seen not to fail in them, for what shows it comes too rarely: the fencing number of a mark, comparing a command's
-fingerprint, the refusal to drop an event that waits behind another.
+Seen to fail, in the usual histories, when one of these was taken out: the version check of the worker; comparing the
+position before it is set; publishing before marking; the record of a command; comparing its fingerprint; taking a
+failed batch apart; waiting behind a parked event of the same key; the refusal to drop an event that waits behind
+another; seeking to the stored position; the unique index on stream and version; the session on a unit's writes; the
+fencing number of a mark.
 """
 
 from __future__ import annotations
