@@ -20,11 +20,13 @@ from tests.integration.foundation.stateful.model import Attempt
 from tests.integration.foundation.stateful.operators import Operators
 from tests.integration.foundation.stateful.world import World
 from tests.support.servers import Kafka, Mongo
+from tests.support.stepping import Stepped
 
 KINDS = ("mongod killed", "mongod frozen", "kafka killed", "kafka frozen")
 MOMENTS = ("relay.read", "relay.published", "worker.polled", "worker.committed")
 ROUNDS = 20
 """Enough to come to a moment: a worker must join its group first."""
+ASKS = 4
 BUDGET_SECONDS = 1.0
 ENDS = (Crash, RelayStuck, KafkaError)
 """By which a part may end when a server goes away: it is started anew."""
@@ -72,9 +74,8 @@ class Outages(Operators):
                 part.begin_round()
             answer = clients.submit(self.write_until_answered, attempt, counts, missed)
             if isinstance(server, Kafka):
-                # Clients do not need it. A relay with something to send ends, for it cannot know what became of it.
-                for part in relays:
-                    part.finish_round()
+                assert answer.result(PATIENCE_SECONDS) == attempt.answer, "clients do not need Kafka"
+                self.relays_miss_it(relays)
             else:
                 assert missed.wait(PATIENCE_SECONDS), f"{kind}, and nobody missed it"
         assert answer.result() == attempt.answer
@@ -82,6 +83,18 @@ class Outages(Operators):
             part.finish_round()
         for part in [*relays, *workers]:
             self.look_after(part, ENDS)
+
+    def relays_miss_it(self, relays: list[Stepped]) -> None:
+        """One that sends ends, for it cannot know what became of it; one that had no connection yet goes on asking."""
+        for _ in range(ASKS):
+            for part in relays:
+                part.finish_round()
+            if not all(part.alive for part in relays):
+                return
+            for part in relays:
+                part.begin_round()
+        for part in relays:
+            part.finish_round()
 
     def write_until_answered(self, attempt: Attempt, counts: bool, missed: threading.Event) -> object:
         """As a client does that has a key: it does not know what became of its attempts, and repeats them."""
