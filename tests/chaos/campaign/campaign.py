@@ -55,6 +55,9 @@ class Options:
     def command(self) -> str:
         """What repeats it."""
         more = " REPLICAS=3" if self.replicas else ""
+        given = {"--with-clock": self.with_clock, "--only-signals": self.only_signals}
+        if flags := " ".join(name for name, wanted in given.items() if wanted):
+            more += f" OPTIONS='{flags}'"
         return f"make chaos SECONDS={self.seconds:.0f} SEED={self.seed}{more}"
 
 
