@@ -6,12 +6,13 @@ identity: `shared.events.fields` has no field that could hold one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from marshmallow import EXCLUDE, RAISE, ValidationError, validate
+from marshmallow import Schema as AnySchema
 
 from shared.events.fields import Code, Date, Flag, Id, ListOf, Moment, Number, Part
 from shared.validation import Schema
@@ -208,9 +209,8 @@ def produce(type_name: str, data: Mapping[str, Any]) -> dict[str, Any]:
         raise InvalidEvent(type_name, {"type": ["not in the catalogue"]})
     schema = _strict.get(type_name)
     if schema is None:
-        schema = CATALOGUE[type_name].schema(unknown=RAISE)
-        schema.producing = True  # type: ignore[attr-defined]  # read by fields.Code through `root`
-        _strict[type_name] = schema
+        schema = _strict[type_name] = CATALOGUE[type_name].schema(unknown=RAISE)
+        _strictly(schema)
     ready = _json_ready(data)
     try:
         schema.load(ready)
@@ -230,13 +230,26 @@ def consume(type_name: str, data: Any) -> dict[str, Any]:
         raise InvalidEvent(type_name, error.normalized_messages()) from None
 
 
+def _strictly(schema: AnySchema) -> None:
+    """Makes schema and parts a producer's: fields.Code looks at its `root`, which is the part's own schema."""
+    schema.producing = True  # type: ignore[attr-defined]
+    for part in _parts(schema):
+        _strictly(part.schema)
+
+
 def _lenient_schema(schema: type[Schema]) -> Schema:
     instance = schema(unknown=EXCLUDE)
-    for field in instance.fields.values():
+    for part in _parts(instance):
+        part.unknown = EXCLUDE
+    return instance
+
+
+def _parts(schema: AnySchema) -> Iterator[Part]:
+    """The fields that are objects of their own, also in lists."""
+    for field in schema.fields.values():
         inner = field.inner if isinstance(field, ListOf) else field
         if isinstance(inner, Part):
-            inner.unknown = EXCLUDE
-    return instance
+            yield inner
 
 
 def _json_ready(value: Any) -> Any:

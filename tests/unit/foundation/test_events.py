@@ -18,6 +18,7 @@ from shared.events.catalogue import consume, produce
 from shared.events.documents import documents, json_schema
 from shared.events.fields import ALLOWED, ListOf, Part
 from shared.events.topics import topics
+from tests.support.events import example
 
 AGENCY = {"agency_id": "agency-" + "a" * 32, "kind": "health_centre", "kecamatan": "33.75.01", "active": True}
 
@@ -95,6 +96,15 @@ def test_a_producer_refuses_anything_else_and_does_not_quote_it(change: dict[str
         produce("agency.registered", {**AGENCY, **change})
     assert list(refused.value.errors) == list(change)
     assert "Medono" not in str(refused.value) and "Krapyak" not in str(refused.value)
+
+
+def test_a_producer_refuses_an_unknown_code_in_a_part_and_a_reader_takes_it() -> None:
+    report = example("report.registered")
+    report["children"][0]["age_band"] = "thirteen"
+    with pytest.raises(InvalidEvent) as refused:
+        produce("report.registered", report)
+    assert list(refused.value.errors) == ["children"]
+    assert consume("report.registered", report)["children"][0]["age_band"] == "thirteen"
 
 
 def test_a_reader_ignores_fields_and_codes_that_are_newer_than_it() -> None:
