@@ -20,7 +20,7 @@ from shared.worker import Permanent, generations, operations, processor
 from shared.worker import positions as stored
 from shared.worker.positions import PositionLost
 from shared.worker.processor import Processor, Record, read
-from tests.integration.foundation import model
+from tests.integration.foundation.stateful import model
 from tests.integration.foundation.test_parking import TOPIC
 from tests.integration.foundation.test_parking import message as message_of_one
 
