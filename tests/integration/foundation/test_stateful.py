@@ -31,6 +31,9 @@ from tests.support.servers import Kafka, Mongo
 from tests.support.stepping import stepping
 
 pytestmark = [pytest.mark.mongo, pytest.mark.kafka]
+LONG = pytest.mark.long
+SLOW = ("mongod frozen",)
+"""Every client waits for its time-outs: half of the time of all the others together."""
 
 
 class Promises(Outages):
@@ -108,7 +111,7 @@ def test_every_history_keeps_the_promises(world: World) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("outage", KINDS)
+@pytest.mark.parametrize("outage", [pytest.param(kind, marks=LONG if kind in SLOW else ()) for kind in KINDS])
 def test_so_does_every_history_in_which_a_server_goes_away(world: World, outage: str) -> None:
     run_state_machine_as_test(lambda: Promises(world, outage), settings=histories(2, 15))
 
