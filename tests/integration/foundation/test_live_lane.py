@@ -160,7 +160,7 @@ def test_what_was_published_a_moment_before_the_lane_opened_is_live_as_well(late
 def test_in_a_burst_everything_waits_for_its_turn(late: Late, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is hardly older than the newest is no backlog: to handle half of it early would only be more work.
 
-    Seen to fail with a lane that does not compare the two: it is handled by 100.
+    Seen to fail with a lane that does not compare the two: it is handled at 200 of 2,101.
     """
     monkeypatch.setattr(live, "LATE_SECONDS", 7_200)
     stream, seen = new_id("agency"), list[int]()
