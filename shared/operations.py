@@ -20,6 +20,7 @@ from shared.journal.unit import JOURNAL
 from shared.relay import lease
 from shared.settings import Settings
 from shared.worker import generations, parking, positions
+from shared.worker.consumer import onlooker
 
 POLL_MS = 500
 
@@ -63,7 +64,7 @@ def lag(foundation: Foundation, names: Iterable[str]) -> int | None:
 
 def _ends(settings: Settings, names: Iterable[str]) -> Mapping[TopicPartition, int]:
     """The offset behind the last record of each partition of the topics."""
-    client = _reader(settings)
+    client = onlooker(settings, "operator", request_timeout_ms=10_000)
     try:
         partitions = _partitions(client, names)
         ends: Mapping[TopicPartition, int] = client.end_offsets(partitions) if partitions else {}
@@ -81,7 +82,7 @@ def tail(
     Joins no group and moves no position. Raises BrokerUnavailable.
     """
     try:
-        client = _reader(settings)
+        client = onlooker(settings, "operator", request_timeout_ms=10_000)
     except KafkaError as error:
         raise BrokerUnavailable(f"no Kafka answers at {', '.join(settings.kafka_bootstrap)}") from error
     try:
@@ -130,19 +131,6 @@ def reachable_kafka(settings: Settings) -> bool:
     except BrokerUnavailable:
         return False
     return True
-
-
-def _reader(settings: Settings) -> KafkaConsumer:
-    return KafkaConsumer(
-        bootstrap_servers=list(settings.kafka_bootstrap),
-        client_id=f"rujukan-operator-{settings.service}",
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        allow_auto_create_topics=False,
-        bootstrap_timeout_ms=5_000,
-        request_timeout_ms=10_000,
-    )
 
 
 def _age(moment: datetime) -> float:

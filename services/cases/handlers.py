@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from services.cases import commands, store
 from shared.events import Event
@@ -16,17 +15,21 @@ TOPICS = ("intake.reports",)
 
 def handlers(foundation: Foundation) -> Mapping[str, Handler]:
     """Event type -> handler."""
-    known: dict[str, Any] = {"unit": None}
+
+    def existing(events: Sequence[Event], unit: Unit) -> set[str]:
+        """Which of the cases are there already, asked once for a batch: asking for each took most of the time."""
+
+        def read() -> set[str]:
+            return store.existing(unit, [case_id for event in events for case_id in commands.case_ids(event.data)])
+
+        return unit.once("existing cases", read)
 
     def look_up(events: Sequence[Event], unit: Unit) -> None:
-        """Which of the cases are there already, asked once for a batch: asking for each took most of the time."""
-        wanted = [case_id for event in events for case_id in commands.case_ids(event.data)]
-        known.update(unit=unit, cases=store.existing(unit, wanted))
+        existing(events, unit)
 
     def report_registered(event: Event, unit: Unit) -> None:
-        if known["unit"] is not unit:
-            look_up([event], unit)
-        commands.open_cases(unit, event.data, event.occurred_at, event.recorded_at, known["cases"])
-        known["cases"].update(commands.case_ids(event.data))
+        there = existing([event], unit)
+        commands.open_cases(unit, event.data, event.occurred_at, event.recorded_at, there)
+        there.update(commands.case_ids(event.data))
 
     return {"report.registered": Prepared(report_registered, look_up)}

@@ -21,14 +21,10 @@ MATCHED = dict.fromkeys(("agency_id", "event_types", "kecamatans", "minimum_seve
 
 def handlers(foundation: Foundation) -> dict[str, Handler]:
     """The handler of every event type that this service heeds."""
-    read: dict[str, Any] = {"unit": None}
 
     def subscriptions(unit: Unit) -> list[dict[str, Any]]:
         """All of them, read once in a unit of work. What they ask for is changed by nothing that is handled here."""
-        if read["unit"] is not unit:
-            read.update(unit=unit, found=unit.find(unit.database.subscriptions, {}, MATCHED))
-        found: list[dict[str, Any]] = read["found"]
-        return found
+        return unit.once("subscriptions", lambda: unit.find(unit.database.subscriptions, {}, MATCHED))
 
     def case_changed(event: Event, unit: Unit) -> None:
         """Queue a message for each subscription that wants this event.

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.client_session import ClientSession
@@ -75,6 +75,7 @@ class Context:
 
 
 Document = dict[str, Any]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class Unit:
         self._clock = clock
         self._pending: dict[str, tuple[Collection, list[Document | UpdateOne | DeleteOne]]] = {}
         self._merged: dict[str, Merged] = {}
+        self._found: dict[str, Any] = {}
         self._streams: dict[str, int] = {}
 
     def append(self, stream: str, expected_version: int, events: Sequence[NewEvent]) -> int:
@@ -141,6 +143,13 @@ class Unit:
             self.insert(self.database[JOURNAL], entry)
         self._streams.setdefault(stream, expected_version)
         return version
+
+    def once(self, name: str, read: Callable[[], Found]) -> Found:
+        """What `read` finds, asked once in this unit under this name: what a batch's events need in common."""
+        if name not in self._found:
+            self._found[name] = read()
+        found: Found = self._found[name]
+        return found
 
     def insert(self, collection: Collection, document: Mapping[str, Any]) -> None:
         """Adds a document. Duplicate is raised when the unit is flushed."""

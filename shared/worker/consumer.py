@@ -1,4 +1,5 @@
-"""kafka-python's consumer, mended where it would stop reading without a word.
+"""kafka-python's consumer: for the member of a group, mended where it would stop reading without a word, and without
+a group.
 
 When the metadata of a topic comes after the group was joined, kafka-python 3.0.12 joins again; if that outlasts one
 `poll`, it forgets that it was joining: the answer is never taken up, heartbeats stay off, the broker drops the member,
@@ -13,6 +14,7 @@ from typing import Any
 from kafka import KafkaConsumer
 
 from shared.events import Message
+from shared.settings import Settings
 from shared.worker.processor import Handler, Record, read
 
 
@@ -25,6 +27,22 @@ class Consumer(KafkaConsumer):
         if coordinator._join_task is not None:
             coordinator.request_rejoin()  # it goes on waiting for the join that was begun, and begins no other
         return super().poll(*arguments, **options)
+
+
+def onlooker(settings: Settings, role: str, **options: Any) -> KafkaConsumer:
+    """A consumer that joins no group, commits nothing and makes no topic; `role` names it to the broker.
+
+    It begins at the oldest, unless `options` (KafkaConsumer's) say otherwise.
+    """
+    usual = {"auto_offset_reset": "earliest", "bootstrap_timeout_ms": 5_000}
+    return KafkaConsumer(
+        bootstrap_servers=list(settings.kafka_bootstrap),
+        client_id=f"rujukan-{role}-{settings.service}",
+        group_id=None,
+        enable_auto_commit=False,
+        allow_auto_create_topics=False,
+        **{**usual, **options},
+    )
 
 
 def records(polled: Mapping[Any, Iterable[Any]], wanted: Mapping[str, Handler]) -> list[Record]:

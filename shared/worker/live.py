@@ -18,7 +18,7 @@ from shared.events.envelope import rfc3339
 from shared.settings import Settings
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
-from shared.worker.consumer import records
+from shared.worker.consumer import onlooker, records
 from shared.worker.processor import Handler, Record
 
 BEHIND = 1_000
@@ -86,13 +86,10 @@ class LiveLane:
             log.info("live_lane_closed")
 
     def _begin(self, partitions: list[TopicPartition], since: datetime) -> KafkaConsumer:
-        consumer = KafkaConsumer(
-            bootstrap_servers=list(self._settings.kafka_bootstrap),
-            client_id=f"rujukan-live-{self._settings.service}",
-            group_id=None,
-            enable_auto_commit=False,
+        consumer = onlooker(
+            self._settings,
+            "live",
             auto_offset_reset="latest",
-            allow_auto_create_topics=False,
             max_poll_records=READ,
             # Its memory comes on top of the worker's.
             fetch_max_bytes=8_388_608,

@@ -20,7 +20,7 @@ from shared.events.topics import BrokerUnavailable, admin, topic_ids
 from shared.foundation import Foundation
 from shared.journal import Context
 from shared.worker import generations, parking, positions
-from shared.worker.consumer import records
+from shared.worker.consumer import onlooker, records
 from shared.worker.positions import PositionLost
 from shared.worker.processor import Handler, Processor
 
@@ -88,18 +88,7 @@ class _Reader:
 
     def run(self, switch: Callable[[], bool]) -> None:
         """Returns when `switch` has said that this generation is live."""
-        settings = self._foundation.settings
-        consumer = KafkaConsumer(
-            bootstrap_servers=list(settings.kafka_bootstrap),
-            client_id=f"rujukan-rebuild-{settings.service}",
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            allow_auto_create_topics=False,
-            max_poll_records=BATCH,
-            fetch_max_wait_ms=100,
-            bootstrap_timeout_ms=5_000,
-        )
+        consumer = onlooker(self._foundation.settings, "rebuild", max_poll_records=BATCH, fetch_max_wait_ms=100)
         try:
             partitions = self._take_up(consumer)
             began, before, said = time.monotonic(), self._done(), 0.0

@@ -27,13 +27,9 @@ TABLE = "/api/v1/indicators/reports_received?from=2024-01&to=2026-12"
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A city of its own: its reading models are replaced under it."""
-    stack = Stack(tmp_path_factory.mktemp("city"), "--without-clock", "--reports", str(REPORTS))
-    try:
-        stack.start(300)
+    with Stack(tmp_path_factory.mktemp("city"), "--without-clock", "--reports", str(REPORTS)).going(300) as stack:
         settle(stack)
         yield stack
-    finally:
-        stack.stop()
 
 
 class Reader:

@@ -29,12 +29,8 @@ OURS = ("worker", "relay", "sender", "web")
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("rolling"), "--without-clock")
-    try:
-        stack.start()
+    with Stack(tmp_path_factory.mktemp("rolling"), "--without-clock").going() as stack:
         yield stack
-    finally:
-        stack.stop()
 
 
 def test_everything_is_restarted_twice_and_nobody_notices(stack: Stack, tmp_path: Path) -> None:

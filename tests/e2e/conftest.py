@@ -11,9 +11,5 @@ from tests.support.stack import Stack
 
 @pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(tmp_path_factory.mktemp("stack"), "--without-clock")
-    try:
-        stack.start()
+    with Stack(tmp_path_factory.mktemp("stack"), "--without-clock").going() as stack:
         yield stack
-    finally:
-        stack.stop()

@@ -73,6 +73,15 @@ class Stack:
         self.options = options
         self.process: subprocess.Popen[bytes] | None = None
 
+    @contextmanager
+    def going(self, seconds: float = 180) -> Iterator[Stack]:
+        """Runs for the length of a `with` block."""
+        try:
+            self.start(seconds)
+            yield self
+        finally:
+            self.stop()
+
     def start(self, seconds: float = 180) -> Running:
         """Starts it and waits until it says that it runs, its demonstration loaded."""
         said = self.text.count("Ctrl-C stops everything") if self.output.exists() else 0
