@@ -19,7 +19,7 @@ _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
 
 def new_id(kind: str) -> str:
     """A fresh id such as `report-5f0c...`: the kind, a hyphen, 32 hexadecimal digits."""
-    return f"{kind}-{uuid.uuid4().hex}"
+    return f"{kind}-{secrets.token_hex(16)}"
 
 
 def derived_id(kind: str, *parts: str) -> str:

@@ -123,10 +123,12 @@ def _refusal() -> Response | None:
     from shared.web import Problem
     from shared.web.language import is_page, language_of_request
 
-    if request.url_rule is None or request.endpoint is None or request.method == "OPTIONS":
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    endpoint, method = asked.endpoint, asked.method
+    if asked.url_rule is None or endpoint is None or method == "OPTIONS":
         return None  # Flask answers 404, 405 or the list of methods by itself
-    action = declared_action(current_app.view_functions[request.endpoint], request.method)
-    if action == PUBLIC or request.endpoint == "static" or request.endpoint.endswith(".static"):
+    action = declared_action(current_app.view_functions[endpoint], method)
+    if action == PUBLIC or endpoint == "static" or endpoint.endswith(".static"):
         return None
     if action is None:
         raise Problem(403, "forbidden")

@@ -253,6 +253,8 @@ def _parts(schema: AnySchema) -> Iterator[Part]:
 
 
 def _json_ready(value: Any) -> Any:
+    if type(value) in (str, bool, int) or value is None:
+        return value
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")  # the database keeps no more
     if isinstance(value, date):

@@ -7,12 +7,10 @@ work that writes the journal; opening writes an audit entry first: no entry, no 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tink
-from bson.binary import Binary
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from tink import aead
@@ -56,7 +54,7 @@ class Vault:
         _declared(subject, fields or {})
         unit.insert(
             self.database[KEYSETS],
-            {"_id": subject, "key_id": self._key.id, "wrapped": Binary(wrapped)},
+            {"_id": subject, "key_id": self._key.id, "wrapped": wrapped},
         )
         unit.insert(
             self.database[VALUES],
@@ -134,14 +132,12 @@ def _bound(subject: str, field: str, version: int) -> bytes:
 
 
 def _seal(primitive: aead.Aead, subject: str, field: str, version: int, value: str) -> dict[str, Any]:
-    text = json.dumps(value, ensure_ascii=False).encode()
-    return {"version": version, "sealed": Binary(primitive.encrypt(text, _bound(subject, field, version)))}
+    return {"version": version, "sealed": primitive.encrypt(value.encode(), _bound(subject, field, version))}
 
 
 def _open(primitive: aead.Aead, subject: str, field: str, sealed: Mapping[str, Any]) -> str:
     try:
-        text = primitive.decrypt(bytes(sealed["sealed"]), _bound(subject, field, sealed["version"]))
+        text: bytes = primitive.decrypt(bytes(sealed["sealed"]), _bound(subject, field, sealed["version"]))
     except tink.TinkError:
         raise NotHeld(subject) from None
-    value: str = json.loads(text)
-    return value
+    return text.decode()

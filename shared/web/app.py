@@ -20,6 +20,7 @@ from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, PrefixLoader
 from shared.access import web as access
 from shared.access.tokens import load_public_key
 from shared.web import errors, formats, health, labels, language, navigation, observation, openapi, requests, security
+from shared.web.flask_classes import Application
 from shared.web.pages import page_number_url
 from shared.web.routes import API_PREFIX, PSEUDO_LANGUAGE
 from shared.web.validation_messages import translate
@@ -45,7 +46,7 @@ def create_app(
     """
     settings = foundation.settings
     service = settings.service
-    app = Flask(import_name, static_url_path=f"/{service}/static")
+    app = Application(import_name, static_url_path=f"/{service}/static")
     app.extensions["rujukan"] = foundation
 
     language.install(app, [Path(app.root_path) / "translations"], pseudo=settings.environment == "local")

@@ -5,7 +5,6 @@ It checks their form; whether a version is the current one, and whether a key wa
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import re
@@ -81,4 +80,4 @@ def command_of(secret: str, key: str, content: bytes | Mapping[str, Any]) -> Com
     if not isinstance(content, bytes):
         content = json.dumps(content, sort_keys=True, default=str).encode()
     whole = b"\n".join((request.method.encode(), request.path.encode(), content))
-    return Command(current_actor().id, key, hmac.new(secret.encode(), whole, hashlib.sha256).hexdigest())
+    return Command(current_actor().id, key, hmac.digest(secret.encode(), whole, "sha256").hex())

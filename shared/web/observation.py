@@ -6,22 +6,25 @@ The id goes into the answer (X-Request-Id) and into every log line and problem o
 
 from __future__ import annotations
 
+import os
 import re
 import time
-import uuid
 from contextlib import ExitStack
+from functools import cache
 
 import structlog
 from flask import Flask, Response, g, request
 from opentelemetry.trace import SpanKind
+from prometheus_client import Histogram
 
+from shared.telemetry import tracing
 from shared.telemetry.metrics import REQUESTS
-from shared.telemetry.tracing import span
 
 HEADER = "X-Request-Id"
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Asked every few seconds by machines; a line each would bury the others.
 _QUIET = ("health.healthz", "health.readyz", "static", "web.static")
 
@@ -31,35 +34,41 @@ log = structlog.get_logger(__name__)
 def install(app: Flask, service: str) -> None:
     """Observes every request of `app`. Must be installed before anything that can refuse one."""
 
+    @cache
+    def times(endpoint: str, method: str, status: int) -> Histogram:
+        return REQUESTS.labels(service, endpoint, method, str(status))
+
     @app.before_request
     def begin() -> None:
-        g.began = time.perf_counter()
-        given = request.headers.get(HEADER, "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
-        # Threads are used again: what the request before left must go.
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(service=service, role="web", request_id=g.request_id)
-        parent = request.headers.get("traceparent", "")
-        g.observed = ExitStack()
-        g.observed.enter_context(
-            span(
-                f"{request.method} {_endpoint()}",
-                parent if _TRACEPARENT.fullmatch(parent) else None,
-                SpanKind.SERVER,
-                {"request_id": g.request_id},
+        headers, seen = request.headers, g._get_current_object()
+        seen.began = time.perf_counter()
+        given = headers.get(HEADER, "")
+        seen.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+        structlog.contextvars.bind_contextvars(service=service, role="web", request_id=seen.request_id)
+        parent = headers.get("traceparent", "")
+        if tracing.is_on() or parent:
+            seen.observed = ExitStack()
+            seen.observed.enter_context(
+                tracing.span(
+                    f"{request.method} {_endpoint()}",
+                    parent if _TRACEPARENT.fullmatch(parent) else None,
+                    SpanKind.SERVER,
+                    {"request_id": seen.request_id},
+                )
             )
-        )
 
     @app.after_request
     def end(response: Response) -> Response:
-        began = g.get("began")
-        response.headers[HEADER] = g.get("request_id", "")
-        if began is None or request.endpoint in _QUIET:
+        seen, asked = g._get_current_object(), request._get_current_object()  # type: ignore[attr-defined]
+        began = seen.get("began")
+        response.headers[HEADER] = seen.get("request_id", "")
+        if began is None or asked.endpoint in _QUIET:
             return response
         seconds = time.perf_counter() - began
-        status = response.status_code
-        REQUESTS.labels(service, _endpoint(), request.method, str(status)).observe(seconds)
-        log.info("request", endpoint=_endpoint(), method=request.method, status=status, ms=round(seconds * 1000, 1))
+        method = asked.method if asked.method in _METHODS else "OTHER"  # anybody can send any word
+        endpoint, status = asked.endpoint or "unmatched", response.status_code
+        times(endpoint, method, status).observe(seconds)
+        log.info("request", endpoint=endpoint, method=method, status=status, ms=round(seconds * 1000, 1))
         return response
 
     @app.teardown_request
@@ -67,6 +76,7 @@ def install(app: Flask, service: str) -> None:
         observed = g.pop("observed", None)
         if observed is not None:
             observed.close()
+        # Threads are used again: what this request has left must go.
         structlog.contextvars.clear_contextvars()
 
 

@@ -13,6 +13,7 @@ from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
+from shared.web.flask_classes import response_class
 from shared.web.problem import Problem
 
 POLICY = "; ".join(
@@ -52,7 +53,7 @@ class _Sessions(SecureCookieSessionInterface):
     """Flask's; for a request without a cookie of ours it makes no signer."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        if self.get_cookie_name(app) in request.cookies:
+        if "HTTP_COOKIE" in request.environ and self.get_cookie_name(app) in request.cookies:
             return super().open_session(app, request)
         return self.session_class()
 
@@ -77,18 +78,13 @@ def install(app: Flask, service: str, secret_key: str, base_url: str) -> None:
     usual = [*HEADERS.items(), ("Cache-Control", "no-store")]
     if urlsplit(base_url).scheme == "https":
         usual.append(("Strict-Transport-Security", "max-age=31536000"))
+    app.response_class = response_class(usual)
 
     @app.after_request
-    def add_headers(response: Response) -> Response:
-        headers = response.headers
+    def say_how_long_files_last(response: Response) -> Response:
         if is_static():
             hashed = "v" in request.args and response.status_code in (200, 304)
-            headers["Cache-Control"] = FOREVER if hashed else "no-cache"
-        # One look at what a view has set; werkzeug's `setdefault` looks through them all for each.
-        given = {name.lower() for name, _ in headers}
-        for name, value in usual:
-            if name.lower() not in given:
-                headers.add(name, value)
+            response.headers["Cache-Control"] = FOREVER if hashed else "no-cache"
         return response
 
 

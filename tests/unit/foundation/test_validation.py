@@ -4,6 +4,7 @@ refused and in which words."""
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime
 from typing import Any
 
 import hypothesis
@@ -11,9 +12,9 @@ import marshmallow
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from marshmallow import EXCLUDE, RAISE, fields, post_load, pre_load, validate, validates_schema
+from marshmallow import EXCLUDE, RAISE, fields, post_dump, post_load, pre_load, validate, validates_schema
 
-from services.intake.schemas import NewReport
+from services.intake.schemas import NewReport, ReportList, ShownReport
 from shared.events.catalogue import CATALOGUE
 from shared.validation import Schema
 from tests.support.events import example
@@ -24,6 +25,18 @@ ODD = st.sampled_from(
      "9999-99-99", [], ["A3"], ["A3", 1], {}, {"name": "Budi"}, {"$ne": None}, "\x00", "A3", "3375010101130001", [{}],
      [None]]
 )  # fmt: skip
+
+SHOWN = {
+    "report_id": "report-1", "number": "L-7K3M9-Q2X4T-5", "status": "registered", "channel": "walk_in",
+    "received_on": "2026-03-02", "registered_at": datetime(2026, 3, 2, 4, 5, 6, 789000, UTC), "kecamatan": "33.75.01",
+    "kelurahan": "33.75.01.1002", "work_type": "A3", "severity": "high", "anonymous_reporter": False,
+    "demonstration": True, "version": 1,
+    "children": [
+        {"child_id": "child-1", "sex": "female", "age_band": "13_14", "school_attendance": "dropped_out",
+         "legal_class": "prohibited", "legal_rule": "r@1", "legal_citation": None, "missing_facts": ["hazards"],
+         "worst_possible": None, "statistical_class": "child_labour", "severity": "high"},
+    ],
+}  # fmt: skip
 
 
 @st.composite
@@ -98,6 +111,46 @@ def test_an_event_is_read_the_same_both_ways(name: str, producing: bool) -> None
         agree(schema, document)
 
     both_ways()
+
+
+@settings(max_examples=200)
+@given(changed(SHOWN), st.booleans())
+def test_a_report_is_shown_the_same_both_ways(document: Any, in_a_list: bool) -> None:
+    schema: Schema = ShownReport()
+    if in_a_list:
+        schema, document = ReportList(), {"items": [document], "page": 1, "page_size": 25, "total": 1}
+    assert schema._quick_dump is not None, "this schema is never written quickly"
+    outcomes = []
+    for dump in (schema.dump, lambda data: marshmallow.Schema.dump(schema, data)):
+        try:
+            outcomes.append(repr(dump(document)))
+        except Exception as error:  # noqa: BLE001 - whatever marshmallow makes of it
+            outcomes.append(f"{type(error)}")
+    assert outcomes[0] == outcomes[1]
+
+
+def test_what_is_shown_is_written_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marshmallow.Schema, "dump", lambda *_, **__: pytest.fail("marshmallow was asked"))
+    assert list(ShownReport().dump(SHOWN)) == list(ShownReport().dump_fields), "in the order of the schema"
+
+
+def test_what_does_more_than_its_fields_is_left_to_marshmallow() -> None:
+    class Afterwards(Schema):
+        name = fields.String()
+
+        @post_dump
+        def greet(self, data: Any, **_: Any) -> Any:
+            return {**data, "greeted": True}
+
+    class Computed(Schema):
+        twice = fields.Function(lambda found: found["name"] * 2)
+
+    class Elsewhere(Schema):
+        name = fields.String(attribute="person.name")
+
+    assert Afterwards()._quick_dump is None and Afterwards().dump({"name": "a"}) == {"name": "a", "greeted": True}
+    assert Computed()._quick_dump is None and Computed().dump({"name": "a"}) == {"twice": "aa"}
+    assert Elsewhere()._quick_dump is None and Elsewhere().dump({"person": {"name": "a"}}) == {"name": "a"}
 
 
 def test_most_of_what_comes_is_read_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
