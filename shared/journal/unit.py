@@ -7,7 +7,6 @@ by others all at once, when the journal commits it, or never. The unit opens no 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from pymongo.errors import BulkWriteError
 
 from shared.events import CATALOGUE, Event, NewEvent
 from shared.events.catalogue import produce
+from shared.ids import new_uuid
 from shared.journal.merged import Merged
 from shared.mongo import write
 
@@ -122,7 +122,7 @@ class Unit:
         version = expected_version
         for event in events:
             version += 1
-            identifier = str(uuid.uuid4())
+            identifier = str(new_uuid())
             entry = {
                 "_id": identifier,
                 "stream": stream,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ids import ALPHABET, derived_id, derived_number, new_id, new_number, read_number
+from shared.ids import ALPHABET, derived_id, derived_number, new_id, new_number, new_uuid, read_number
 
 numbers = st.builds(lambda _: new_number("L"), st.integers())
 
@@ -32,6 +34,17 @@ def test_one_wrong_character_is_noticed(number: str, place: int, character: str)
 def test_whatever_is_typed_is_a_number_or_is_not(text: str) -> None:
     found = read_number("L", text)
     assert found is None or re.fullmatch(r"L-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]", found)
+
+
+def test_new_ids_follow_one_another_in_time_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [new_uuid() for _ in range(2_000)]
+    assert len(set(made)) == len(made)
+    for each in made:
+        assert each.version == 7 and each.variant == uuid.RFC_4122
+    moments = iter(range(1_750_000_000_000_000_000, 1_750_000_001_000_000_000, 1_000_000))
+    monkeypatch.setattr("time.time_ns", lambda: next(moments))
+    in_turn = [new_id("report") for _ in range(1_000)]
+    assert in_turn == sorted(in_turn)
 
 
 def test_derived_ids_and_numbers_are_the_same_every_time_and_different_for_others() -> None:
