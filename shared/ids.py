@@ -2,7 +2,8 @@
 
 Ids are random behind the time of their making (UUIDv7, RFC 9562): what is made together lies together in the indexes,
 so that adding does not slow down as they grow. A number is random, with a check character: a counter would be a hot
-spot, and would tell how many there are. Numbers use Crockford's alphabet (no I, L, O, U), so that they can be read aloud over a bad line.
+spot, and would tell how many there are. Numbers use Crockford's alphabet (no I, L, O, U), so that they can be read
+aloud over a bad line.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ from shared.telemetry.tracing import current_traceparent
 COMMANDS = "commands"
 META = "journal_meta"
 COMMAND_DAYS = 90
+COMMAND_ID = "command.id"
 BUDGET_SECONDS = 8.0
 WAIT_MS = 5_000
 """For a majority to have what the primary has, when the answer to a repeated command is looked for."""
@@ -74,6 +75,9 @@ class Journal:
         entries = self.database[JOURNAL]
         entries.create_index([("stream", ASCENDING), ("version", ASCENDING)], unique=True)
         entries.create_index([("sequence", ASCENDING)], partialFilterExpression={"pending": True}, name="pending")
+        entries.create_index(
+            COMMAND_ID, unique=True, partialFilterExpression={COMMAND_ID: {"$exists": True}}, name="command"
+        )
         self.database[COMMANDS].create_index("at", expireAfterSeconds=COMMAND_DAYS * 86_400)
 
     @property
@@ -112,7 +116,7 @@ class Journal:
         seconds.
         """
         context = context or _context(actor, command)
-        return self._carry_out(lambda: self.transact(self._whole(work, command), context, budget), command)
+        return self._carry_out(lambda: self.transact(self._whole(work, command), context, budget), command, COMMANDS)
 
     def add(
         self,
@@ -123,13 +127,16 @@ class Journal:
         context: Context | None = None,
         budget: float = BUDGET_SECONDS,
     ) -> Mapping[str, Any]:
-        """As `run`, for work that only adds documents and reads nothing. It calls `work` once.
+        """As `run`, for work that only adds documents, an entry among them, and reads nothing. It calls `work` once.
 
         What several threads add at the same time shares one transaction, which is several times faster under load.
+        The record of the command stands in the entry, and stays; keys are apart from those of `run`.
         """
         context = context or _context(actor, command)
         unit = Unit(self.database, None, context, self.epoch, self._clock)
-        answer = self._whole(work, command)(unit)
+        answer = work(unit)
+        if command is not None:
+            unit.note("command", {"id": command.id, "fingerprint": command.fingerprint, "answer": answer})
         additions = unit.additions()
 
         def commit() -> Mapping[str, Any]:
@@ -139,7 +146,7 @@ class Journal:
                 self._write([additions], budget)
             return answer
 
-        return self._carry_out(commit, command)
+        return self._carry_out(commit, command, JOURNAL)
 
     def _write(self, batch: Sequence[Additions], budget: float) -> None:
         """Commits the additions of several units in one transaction."""
@@ -169,13 +176,16 @@ class Journal:
 
         return whole
 
-    def _carry_out(self, commit: Callable[[], Mapping[str, Any]], command: Command | None) -> Mapping[str, Any]:
+    def _carry_out(
+        self, commit: Callable[[], Mapping[str, Any]], command: Command | None, kept: str
+    ) -> Mapping[str, Any]:
+        """Commits. `kept` is the collection in which the command's record is."""
         try:
             answer = commit()
         except (Unavailable, KeyReused):
             raise
         except Exception as error:
-            if command is not None and (known := self._known_answer(command)) is not None:
+            if command is not None and (known := self._known_answer(command, kept)) is not None:
                 return known
             if isinstance(error, VersionConflict) and error.current is None:
                 raise VersionConflict(error.stream, error.expected, self.version(error.stream)) from None
@@ -218,22 +228,25 @@ class Journal:
         _commit(session, deadline)
         return answer
 
-    def _known_answer(self, command: Command) -> Mapping[str, Any] | None:
+    def _known_answer(self, command: Command, kept: str) -> Mapping[str, Any] | None:
+        wanted = {COMMAND_ID if kept == JOURNAL else "_id": command.id}
         try:
             with self.database.client.start_session() as session:
                 # What stood in the way may be the first attempt's own commit, which the primary has and no majority
                 # yet. The session learns the time of the primary, and reads when a majority has come so far.
                 self.database.command("ping", session=session)
-                found = self.database[COMMANDS].find_one({"_id": command.id}, session=session, max_time_ms=WAIT_MS)
+                found = self.database[kept].find_one(wanted, session=session, max_time_ms=WAIT_MS)
         except PyMongoError as error:
             if is_unreachable(error):
                 raise Unavailable from None
             raise
         if found is None:
             return None
-        if found["fingerprint"] != command.fingerprint:
+        record = found["command"] if kept == JOURNAL else found
+        if record["fingerprint"] != command.fingerprint:
             raise KeyReused
-        return found["answer"]
+        answer: Mapping[str, Any] = record["answer"]
+        return answer
 
     def version(self, stream: str) -> int:
         """The stream's version now; 0 if it does not exist."""

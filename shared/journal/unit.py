@@ -144,6 +144,13 @@ class Unit:
         self._streams.setdefault(stream, expected_version)
         return version
 
+    def note(self, name: str, value: Mapping[str, Any]) -> None:
+        """Writes something beside the first entry that was appended. Raises RuntimeError without one."""
+        _, entries = self._pending.get(self.database[JOURNAL].full_name, (None, []))
+        if not entries or not isinstance(entries[0], dict):
+            raise RuntimeError("a command that adds appends an event")
+        entries[0][name] = value
+
     def once(self, name: str, read: Callable[[], Found]) -> Found:
         """What `read` finds, asked once in this unit under this name: what a batch's events need in common."""
         if name not in self._found:
@@ -266,6 +273,7 @@ class Unit:
             keys.update((collection.full_name, document["_id"]) for document in documents)
             if collection.name == JOURNAL:
                 keys.update((document["stream"], document["version"]) for document in documents)
+                keys.update(("command", document["command"]["id"]) for document in documents if "command" in document)
         return Additions(added, frozenset(keys))
 
     def take_in(self, additions: Additions) -> None:

@@ -15,6 +15,8 @@ from marshmallow import ValidationError
 from shared.validation.reading import Read, Unsure, reader
 from shared.validation.writing import Write, writer
 
+__all__ = ["Schema", "Unsure"]
+
 
 class Schema(marshmallow.Schema):
     """Use it as marshmallow's."""

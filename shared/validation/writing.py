@@ -47,7 +47,7 @@ def _part(name: str, field: fields.Field[Any]) -> tuple[str, str, Write]:
 
 def _of_value(field: fields.Field[Any]) -> Write:
     """Writes a value that is not None."""
-    serialize = type(field)._serialize
+    serialize: Any = type(field)._serialize
     if serialize is fields.Field._serialize:
         # Its field writes None as None, and everything else as it is.
         return lambda value: value

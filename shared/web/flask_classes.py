@@ -40,7 +40,9 @@ class Response(flask.Response):
         return body, status, headers
 
     def _location_is_ready(self) -> bool:
-        return "Content-Location" not in self.headers and _ADDRESS.fullmatch(self.headers.get("Location", "")) is not None
+        if "Content-Location" in self.headers:
+            return False
+        return _ADDRESS.fullmatch(self.headers.get("Location", "")) is not None
 
 
 def response_class(usual: Headers) -> type[Response]:

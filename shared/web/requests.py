@@ -42,11 +42,13 @@ class _StrictJSON(DefaultJSONProvider):
 
     def response(self, *args: Any, **kwargs: Any) -> Response:
         """As Flask's. Text is sent as it is, not escaped."""
+        made_by: Any = self._app.response_class
         try:
             body = orjson.dumps(self._prepare_response_obj(args, kwargs), self.default, orjson.OPT_PASSTHROUGH_DATETIME)
         except TypeError:  # what only Python's own can write: a key that is no text, half a surrogate pair
-            return super().response(*args, **kwargs)
-        return self._app.response_class(body + b"\n", mimetype=self.mimetype)
+            body = self.dumps(self._prepare_response_obj(args, kwargs)).encode()
+        answer: Response = made_by(body + b"\n", mimetype=self.mimetype)
+        return answer
 
     def loads(self, s: str | bytes, **options: Any) -> Any:
         """As Flask's. Raises ValueError, RecursionError."""

@@ -93,7 +93,7 @@ def test_a_command_repeated_before_a_majority_has_it_gets_its_own_answer(
 
     def looked_for(repeated: Future[Mapping[str, Any]]) -> bool:
         """Whether the repetition waits for its answer, or has ended."""
-        asks = {"$or": [{"command.abortTransaction": 1}, {"command.find": "commands"}]}
+        asks = {"$or": [{"command.abortTransaction": 1}, {"command.find": {"$in": ["commands", "journal"]}}]}
         return repeated.done() or bool(list(administrator.admin.aggregate([{"$currentOp": {}}, {"$match": asks}])))
 
     local = database.get_collection(JOURNAL, read_concern=ReadConcern("local"))

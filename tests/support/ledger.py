@@ -111,7 +111,7 @@ def verify(stack: Stack, load_: Told, agency: Receiver | None = None) -> list[Ev
     assert not load_.unexpected, load_.unexpected[:3]
     reports = {entry["_id"] for entry in databases["intake"]["reports"].find({}, {"_id": 1})}
     assert accepted <= reports, f"lost: {sorted(accepted - reports)[:3]}"
-    commands = databases["intake"]["commands"].count_documents({})
+    commands = databases["intake"]["journal"].count_documents({"command.id": {"$exists": True}})
     assert len(reports) == commands, "a report for each command, and no more"
     cases = Counter(entry["report_id"] for entry in databases["cases"]["cases"].find({}, {"report_id": 1}))
     wanted = Counter(

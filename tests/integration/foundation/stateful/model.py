@@ -17,6 +17,11 @@ FAULTS = {RUNTIME_FAULT: ("RuntimeError", 5), PERMANENT_FAULT: (PERMANENT_TEXT, 
 """How a record is parked whose handler fails so: the error, and how often it was tried."""
 
 
+def key_of(number: int, counts: bool) -> int:
+    """The keys of `run`, which counts, are odd, those of `add` even: they are apart."""
+    return 2 * number + counts
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What one unit of work would write: marks by stream, the first of each as its version `expected` + 1."""

@@ -16,7 +16,7 @@ from shared.failpoints import Crash
 from shared.journal import Unavailable
 from shared.relay import RelayStuck
 from tests.integration.foundation.stateful.history import PATIENCE_SECONDS, streams
-from tests.integration.foundation.stateful.model import Attempt
+from tests.integration.foundation.stateful.model import Attempt, key_of
 from tests.integration.foundation.stateful.operators import Operators
 from tests.integration.foundation.stateful.world import World
 from tests.support.servers import Kafka, Mongo
@@ -45,7 +45,7 @@ class Outages(Operators):
         kind, self.outage = str(self.outage), None
         self.writes({stream: 1})
         self.come_to(moment)
-        attempt = self.attempt({stream: 1}, self.world.next_number(), "one body")
+        attempt = self.attempt({stream: 1}, key_of(self.world.next_number(), counts), "one body")
         self.go_on_without(kind, attempt, counts)
         self.ledger.acknowledge(attempt, counts)
 

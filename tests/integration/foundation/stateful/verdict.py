@@ -29,6 +29,9 @@ class Verdict(History):
         assert {note["_id"] for note in database["notes"].find()} == self.ledger.notes
         assert database["tally"].find_one()["count"] == self.ledger.counted  # type: ignore[index]
         commands = {entry["_id"]: (entry["fingerprint"], entry["answer"]) for entry in database["commands"].find()}
+        for entry in self.world.entries():
+            if record := entry.get("command"):
+                commands[record["id"]] = (record["fingerprint"], record["answer"])
         assert commands == {f"client:{key}": known for key, known in self.ledger.commands.items()}
 
     def the_topic_holds_what_is_marked_in_order(self) -> None:
