@@ -8,6 +8,7 @@ each of its members is then alone with its fault.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field
 from shared.journal.unit import Additions
 from shared.mongo import Unavailable
 
+GATHER_SECONDS = float(os.environ.get("GATHER", "0.005"))
 LARGEST = 64
 """Members of one batch: far below what a transaction may hold, and more than a process has threads."""
 
@@ -43,6 +45,8 @@ class Group:
     def __init__(self, write: Write) -> None:
         self._write = write
         self._lock = threading.Lock()
+        self._gathered = threading.Condition(self._lock)
+        self._expected = 1
         self._waiting: list[_Member] = []
         self._led = False
 
@@ -55,6 +59,8 @@ class Group:
         with self._lock:
             self._waiting.append(member)
             leads, self._led = not self._led, True
+            if len(self._waiting) == self._expected:
+                self._gathered.notify()
         if not leads:
             member.turn.wait()
         if not member.done:
@@ -64,8 +70,11 @@ class Group:
 
     def _lead(self, leader: _Member) -> None:
         with self._lock:
+            if GATHER_SECONDS and len(self._waiting) < self._expected:
+                self._gathered.wait_for(lambda: len(self._waiting) >= self._expected, GATHER_SECONDS)
             seconds = leader.deadline - time.monotonic()
             batch = self._take(leader, alone=seconds <= 0)
+            size = len(batch)
         try:
             if seconds <= 0:
                 raise Unavailable
@@ -80,7 +89,7 @@ class Group:
             if len(batch) == 1 or not isinstance(error, Exception):
                 raise
         finally:
-            self._hand_over()
+            self._hand_over(size)
             for member in batch:
                 member.done = True
                 member.turn.set()
@@ -99,8 +108,9 @@ class Group:
         self._waiting = left
         return batch
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, size) -> None:
         with self._lock:
+            self._expected = min(size + len(self._waiting), LARGEST)
             if self._waiting:
                 self._waiting[0].turn.set()
             else:

@@ -1,6 +1,8 @@
 """Sealing, opening and erasing what can identify a person.
 
-Each subject (a person, or a report: its narrative may name several children) has a keyset of its own. A value is bound
+Each subject (a person, or a report: its narrative may name several children) has a keyset of its own. Its wrapped
+keyset and its values are two documents of one collection, so that both are written in one command and read by one
+question, and a copy of either can be made without the other. A value is bound
 to its subject, field and version, so that no ciphertext can be moved to another record. Sealing happens in the unit of
 work that writes the journal; opening writes an audit entry first: no entry, no data.
 """
@@ -22,8 +24,8 @@ from shared.journal.unit import Unit
 from shared.mongo import Unavailable, is_unreachable
 from shared.vault.keys import KeyEncryptionKey
 
-KEYSETS = "keysets"
-VALUES = "values"
+SUBJECTS = "subjects"
+"""`key:<subject>` has `wrapped` and `key_id`, `<subject>` has `fields`: name -> `version` and `sealed`."""
 
 
 class UndeclaredField(Exception):
@@ -45,6 +47,7 @@ class Vault:
 
     def __init__(self, database: Database, key: KeyEncryptionKey, audit: Audit) -> None:
         self.database = database
+        self._subjects = database[SUBJECTS]
         self._key = key
         self._audit = audit
 
@@ -52,30 +55,18 @@ class Vault:
         """Begins a subject that is not there yet, with a keyset of its own, and seals its first fields."""
         wrapped, primitive = self._key.new_keyset(subject)
         _declared(subject, fields or {})
-        unit.insert(
-            self.database[KEYSETS],
-            {"_id": subject, "key_id": self._key.id, "wrapped": wrapped},
-        )
-        unit.insert(
-            self.database[VALUES],
-            {
-                "_id": subject,
-                "fields": {name: _seal(primitive, subject, name, 1, value) for name, value in (fields or {}).items()},
-            },
-        )
+        sealed = {name: _seal(primitive, subject, name, 1, value) for name, value in (fields or {}).items()}
+        unit.insert(self._subjects, {"_id": _key_of(subject), "key_id": self._key.id, "wrapped": wrapped})
+        unit.insert(self._subjects, {"_id": subject, "fields": sealed})
 
     def seal(self, unit: Unit, subject: str, fields: Mapping[str, str]) -> None:
         """Seals fields of a subject that exists, each as its next version. Raises UndeclaredField, NotHeld."""
         _declared(subject, fields)
-        keyset = unit.find_one(self.database[KEYSETS], {"_id": subject})
-        held = unit.find_one(self.database[VALUES], {"_id": subject})
-        if keyset is None or held is None:
-            raise NotHeld(subject)
-        primitive = self._unwrap(keyset)
+        primitive, held = self._held(subject, unit.find(self._subjects, _both(subject)))
         for name, value in fields.items():
-            version = held["fields"].get(name, {}).get("version", 0) + 1
+            version = held.get(name, {}).get("version", 0) + 1
             unit.update(
-                self.database[VALUES],
+                self._subjects,
                 {"_id": subject, f"fields.{name}.version": {"$not": {"$gte": version}}},
                 {"$set": {f"fields.{name}": _seal(primitive, subject, name, version, value)}},
                 must_match=True,
@@ -90,34 +81,40 @@ class Vault:
         _declared(subject, wanted)
         self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed")
         try:
-            keyset = self.database[KEYSETS].find_one({"_id": subject})
-            held = self.database[VALUES].find_one({"_id": subject})
+            found = list(self._subjects.find(_both(subject)))
         except PyMongoError as error:
             if is_unreachable(error):
                 raise Unavailable from None
             raise
-        if keyset is None or held is None:
-            raise NotHeld(subject)
-        primitive = self._unwrap(keyset)
-        return {
-            name: _open(primitive, subject, name, held["fields"][name]) for name in wanted if name in held["fields"]
-        }
+        primitive, held = self._held(subject, found)
+        return {name: _open(primitive, subject, name, held[name]) for name in wanted if name in held}
 
     def erase(self, unit: Unit, subject: str) -> None:
         """Deletes the subject's keyset and values. Older copies of the values cannot be opened without the keyset.
 
         (An older copy of the wrapped keyset can: that ends when the key-encryption key is rotated.)
         """
-        unit.delete(self.database[KEYSETS], {"_id": subject})
-        unit.delete(self.database[VALUES], {"_id": subject})
+        unit.delete(self._subjects, {"_id": _key_of(subject)})
+        unit.delete(self._subjects, {"_id": subject})
 
-    def _unwrap(self, keyset: Mapping[str, Any]) -> aead.Aead:
-        if keyset["key_id"] != self._key.id:
-            raise NotHeld(keyset["_id"])
+    def _held(self, subject: str, found: Iterable[Mapping[str, Any]]) -> tuple[aead.Aead, Mapping[str, Any]]:
+        """What opens the subject's values, and its sealed fields by name. Raises NotHeld."""
+        documents = {document["_id"]: document for document in found}
+        keyset, values = documents.get(_key_of(subject)), documents.get(subject)
+        if keyset is None or values is None or keyset["key_id"] != self._key.id:
+            raise NotHeld(subject)
         try:
-            return self._key.unwrap(keyset["_id"], bytes(keyset["wrapped"]))
+            return self._key.unwrap(subject, keyset["wrapped"]), values["fields"]
         except tink.TinkError:
-            raise NotHeld(keyset["_id"]) from None
+            raise NotHeld(subject) from None
+
+
+def _key_of(subject: str) -> str:
+    return f"key:{subject}"
+
+
+def _both(subject: str) -> dict[str, Any]:
+    return {"_id": {"$in": [_key_of(subject), subject]}}
 
 
 def _declared(subject: str, fields: Iterable[str]) -> None:
