@@ -9,13 +9,24 @@ from collections.abc import Callable
 from typing import Any
 
 import flask_smorest
-from flask import Request
-from marshmallow import RAISE, Schema, missing
+from flask import Request, request
+from marshmallow import RAISE, Schema, ValidationError, missing
 from webargs.flaskparser import FlaskParser
 
 
 class _Parser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": RAISE}
+
+    def parse(self, argmap: Any, req: Any = None, **options: Any) -> Any:
+        """As webargs's. A body that fits is loaded at once; what is wrong with another is said by webargs."""
+        if options.get("location") == "json" and isinstance(argmap, Schema):
+            body = self._raw_load_json(request)
+            if body is not missing:
+                try:
+                    return argmap.load(body)
+                except ValidationError:
+                    pass
+        return super().parse(argmap, req, **options)
 
     def _raw_load_json(self, req: Request) -> Any:
         """What `requests.check` has read of the body already."""

@@ -61,7 +61,7 @@ def install(app: Flask, service: str) -> None:
     def end(response: Response) -> Response:
         seen, asked = g._get_current_object(), request._get_current_object()  # type: ignore[attr-defined]
         began = seen.get("began")
-        response.headers[HEADER] = seen.get("request_id", "")
+        response.headers.add(HEADER, seen.get("request_id", ""))
         if began is None or asked.endpoint in _QUIET:
             return response
         seconds = time.perf_counter() - began

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import yaml
@@ -33,6 +33,7 @@ def routes() -> dict[str, Routes]:
     return {service: Routes(tuple(entry["api"]), tuple(entry["pages"])) for service, entry in table.items()}
 
 
+@lru_cache(maxsize=1024)
 def owner(path: str) -> str | None:
     """The service that answers `path` ("/id/reports/new" -> "intake"), or None when nobody does."""
     segments = [*path.lstrip("/").split("/"), "", ""]

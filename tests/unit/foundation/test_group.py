@@ -109,3 +109,48 @@ def test_a_leader_that_is_ended_leaves_the_lead_to_the_next() -> None:
         group.commit(additions(1), 5)
     group.commit(additions(2), 5)
     assert len(store.batches) == 2
+
+
+def test_a_leader_waits_for_those_who_came_the_last_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail with no moment to wait: the three who waited were written without the first, who came again."""
+    monkeypatch.setattr("shared.journal.group.GATHER_SECONDS", 30)
+    store = Store()
+    group = Group(store.write)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(group.commit, additions("first"), 60)
+        assert store.begun.wait(10)
+        others = [pool.submit(group.commit, additions(number), 60) for number in range(3)]
+        wait_for(lambda: len(group._waiting) == 3, "three wait")
+        store.go_on.set()
+        first.result(10)
+        assert len(store.batches) == 1, "they wait for the first"
+        pool.submit(group.commit, additions("first again"), 60).result(10)
+        for other in others:
+            other.result(10)
+    assert [len(batch) for batch in store.batches] == [1, 4]
+
+
+def test_who_is_alone_waits_for_nobody_and_who_was_left_alone_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.journal.group.GATHER_SECONDS", 0.01)
+    store = Store()
+    store.go_on.set()
+    group = Group(store.write)
+    group._expected = 3
+    group.commit(additions("left alone"), 5)
+    monkeypatch.setattr("shared.journal.group.GATHER_SECONDS", 3_600)
+    group.commit(additions("alone"), 5)
+    assert [len(batch) for batch in store.batches] == [1, 1]
+
+
+def test_a_leader_that_is_ended_while_it_waits_leaves_the_lead_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail (it never ended) when the waiting was not part of what is cleared up."""
+    store = Store()
+    store.go_on.set()
+    group = Group(store.write)
+    with monkeypatch.context() as patched:
+        patched.setattr(group._gathered, "wait_for", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            group.commit(additions("ended"), 5)
+    group.commit(additions("next"), 5)
+    assert not group._waiting and not group._led
+    assert [len(batch) for batch in store.batches] == [1]
