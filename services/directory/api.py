@@ -230,15 +230,43 @@ class Account(MethodView):
         return shown("account", account_id)
 
 
+@accounts.route("/<string:account_id>/sessions")
+class AccountSessions(MethodView):
+    @accounts.response(204)
+    @requires("account.manage")
+    def delete(self, account_id: str) -> None:
+        """Sign an account out everywhere; whoever knows its password can sign in again."""
+        found("account", account_id)
+        sessions.sign_out_everywhere(current_foundation(), current_actor(), account_id)
+
+
 @session.route("")
 class Sessions(MethodView):
+    @session.response(200, schemas.LiveSessions)
+    @requires("session.read")
+    def get(self) -> dict[str, Any]:
+        """List where you are signed in."""
+        return {"items": sessions.live_sessions(current_foundation(), current_actor())}
+
+    @session.response(204)
+    @requires("session.delete")
+    def delete(self) -> None:
+        """Sign out everywhere, here too."""
+        actor = current_actor()
+        sessions.sign_out_everywhere(current_foundation(), actor, actor.id)
+
     @session.arguments(schemas.Credentials)
     @session.response(201, schemas.NewSession)
     @public
     def post(self, credentials: dict[str, str]) -> dict[str, Any]:
         """Sign in. After five wrong attempts an account is closed to sign-ins for a quarter of an hour."""
         try:
-            signed_in = sessions.sign_in(current_foundation(), **credentials, address=request.remote_addr or "")
+            signed_in = sessions.sign_in(
+                current_foundation(),
+                **credentials,
+                address=request.remote_addr or "",
+                user_agent=request.user_agent.string,
+            )
         except TooManyAttempts as error:
             raise Problem(429, "too_many_requests", headers={"Retry-After": str(error.retry_after)}) from None
         except sessions.WrongCredentials:
@@ -261,6 +289,16 @@ class CurrentSession(MethodView):
     def delete(self) -> None:
         """Sign out."""
         sessions.sign_out(current_foundation(), current_actor())
+
+
+@session.route("/<string:session_id>")
+class OneSession(MethodView):
+    @session.response(204)
+    @requires("session.delete")
+    def delete(self, session_id: str) -> None:
+        """End one of your sessions."""
+        if not sessions.end_session(current_foundation(), current_actor(), session_id):
+            raise Problem(404, "not_found")
 
 
 @internal.get("/directory/internal/exchange")

@@ -163,6 +163,23 @@ class CurrentSession(Schema):
     name = fields.String(required=True)
 
 
+class LiveSession(Schema):
+    """One place where somebody is signed in. `used_at` is exact to ten minutes; `device` is null when it is unknown."""
+
+    id = fields.String(required=True)
+    device = fields.String(required=True, allow_none=True)
+    created_at = fields.AwareDateTime(required=True, format="iso")
+    used_at = fields.AwareDateTime(required=True, format="iso")
+    expires_at = fields.AwareDateTime(required=True, format="iso")
+    current = fields.Boolean(required=True)
+
+
+class LiveSessions(Schema):
+    """All places where somebody is signed in, the latest use first."""
+
+    items = fields.List(fields.Nested(LiveSession), required=True)
+
+
 class Paging(Strict):
     """Which page of a list, and how long pages are."""
 

@@ -16,9 +16,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pymongo import DESCENDING
 from werkzeug.http import parse_cookie
 
 from services.directory import model
+from services.directory.devices import device
 from services.directory.remembered import Remembered, forget, forgets
 from services.directory.store import SESSIONS, account_by_email
 from services.directory.throttle import Throttle
@@ -36,6 +38,8 @@ COOKIE = "__Host-rujukan"
 EXCHANGE = "rujukan.exchange"
 #: Characters; ours have 43. Longer ones are not worth a look.
 LONGEST_TOKEN = 200
+#: How many sessions of one account are listed, the latest first.
+MOST_LISTED = 100
 
 #: Both in one question: it is asked at every request.
 _WITH_ACCOUNT = {
@@ -58,8 +62,16 @@ class SignedIn:
     actor: Actor
 
 
-def sign_in(foundation: Foundation, email: str, password: str, address: str, previous: str | None = None) -> SignedIn:
-    """Begin a session. `previous` is the token of an earlier session of this browser, which ends.
+def sign_in(
+    foundation: Foundation,
+    email: str,
+    password: str,
+    address: str,
+    previous: str | None = None,
+    user_agent: str = "",
+) -> SignedIn:
+    """Begin a session. `previous` is the token of an earlier session of this browser, which ends; of `user_agent` only
+    the words for the device are kept.
 
     Raises WrongCredentials or TooManyAttempts; both come after the same work whether or not the account exists.
     """
@@ -77,6 +89,7 @@ def sign_in(foundation: Foundation, email: str, password: str, address: str, pre
         "_id": _digest(token),
         "public_id": new_id("session"),
         "account_id": account["_id"],
+        "device": device(user_agent),
         "created_at": now,
         "touched_at": now,
         "expires_at": model.session_expiry(now, now),
@@ -97,6 +110,52 @@ def sign_out(foundation: Foundation, actor: Actor) -> None:
     with reachable():
         foundation.database[SESSIONS].delete_one({"account_id": actor.id, "public_id": actor.session})
     log.info("signed_out", account=actor.id, session=actor.session)
+
+
+def live_sessions(foundation: Foundation, actor: Actor) -> list[dict[str, Any]]:
+    """Where the actor is signed in, the latest use first, at most MOST_LISTED.
+
+    Each has `id`, `device` (or None), `created_at`, `used_at` (as fine as SESSION_TOUCH), `expires_at` and `current`.
+    """
+    now = foundation.clock()
+    with reachable():
+        account = foundation.database.accounts.find_one({"_id": actor.id})
+        stored = list(
+            foundation.database[SESSIONS]
+            .find({"account_id": actor.id, "expires_at": {"$gt": now}})
+            .sort("touched_at", DESCENDING)
+            .limit(MOST_LISTED)
+        )
+    return [
+        {
+            "id": session["public_id"],
+            # Sessions that were begun by an earlier release say nothing of their device.
+            "device": session.get("device"),
+            "created_at": session["created_at"],
+            "used_at": session["touched_at"],
+            "expires_at": session["expires_at"],
+            "current": session["public_id"] == actor.session,
+        }
+        for session in stored
+        if model.session_is_live(session, account, now)
+    ]
+
+
+@forgets
+def end_session(foundation: Foundation, actor: Actor, session_id: str) -> bool:
+    """End one of the actor's own sessions by its public id. False when they have none with this id."""
+    with reachable():
+        ended = foundation.database[SESSIONS].delete_one({"account_id": actor.id, "public_id": session_id})
+    log.info("session_ended", account=actor.id, session=session_id, ended=ended.deleted_count)
+    return ended.deleted_count == 1
+
+
+@forgets
+def sign_out_everywhere(foundation: Foundation, actor: Actor, account_id: str) -> None:
+    """End all sessions of an account. Ending none is no error."""
+    with reachable():
+        ended = foundation.database[SESSIONS].delete_many({"account_id": account_id})
+    log.info("signed_out_everywhere", account=account_id, by=actor.id, ended=ended.deleted_count)
 
 
 def actor_of(foundation: Foundation, token: str) -> tuple[Actor, datetime] | None:

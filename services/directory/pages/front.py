@@ -116,6 +116,7 @@ def sign_in() -> ResponseReturnValue:
                 str(form.password.data),
                 request.remote_addr or "",
                 previous=request.cookies.get(sessions.COOKIE),
+                user_agent=request.user_agent.string,
             )
         except sessions.WrongCredentials:
             form.email.errors = [gettext("The e-mail address or the password is wrong.")]

@@ -187,6 +187,10 @@ ENDPOINTS = {
     ("POST", "/api/v1/accounts"): "-----D",
     ("GET", "/api/v1/accounts/{account}"): "-----D",  # somebody else's
     ("PATCH", "/api/v1/accounts/{account}"): "-----D",
+    ("DELETE", "/api/v1/accounts/{account}/sessions"): "-----D",
+    ("GET", "/api/v1/sessions"): "CWSPAD",
+    ("DELETE", "/api/v1/sessions"): "CWSPAD",
+    ("DELETE", "/api/v1/sessions/{session}"): "CWSPAD",
     ("GET", "/api/v1/sessions/current"): "CWSPAD",
     ("DELETE", "/api/v1/sessions/current"): "CWSPAD",
     ("GET", "/id/"): "CWSPAD",
@@ -251,7 +255,7 @@ def test_each_role_reaches_what_it_may_and_nothing_else(role, visit, hire, agenc
     program, stranger = visit().sign_in_as_program(staff), visit()
     for (method, template), allowed in ENDPOINTS.items():
         if "sign-out" in template or method == "DELETE":
-            continue  # they end the session; test_signing_in.py
+            continue  # they end sessions; test_signing_in.py, test_session_list.py
         path = template.format(**places)
         body = None if method == "GET" else {}
         answer = program.call(method, path, body, headers={"If-Match": '"1"', "Origin": "https://localhost"})
