@@ -52,6 +52,12 @@ CARDS = (
     Card(N_("Companies"), N_("The partners of APSAI and how they help."), "/companies", "company.read"),
     Card(N_("Staff"), N_("Who works where."), "/people", "person.manage"),
     Card(N_("Accounts"), N_("Who may sign in, and as what."), "/accounts", "account.manage"),
+    Card(
+        N_("Where you are signed in"),
+        N_("See your devices, and sign out on one that is lost."),
+        "/sessions",
+        "session.read",
+    ),
 )
 
 FIRST_STEPS = {

@@ -196,6 +196,9 @@ ENDPOINTS = {
     ("GET", "/id/"): "CWSPAD",
     ("GET", "/id/sign-out"): "CWSPAD",
     ("POST", "/id/sign-out"): "CWSPAD",
+    ("GET", "/id/sessions"): "CWSPAD",
+    ("POST", "/id/sessions"): "CWSPAD",
+    ("POST", "/id/sessions/{session}/end"): "CWSPAD",
     ("GET", "/id/agencies"): "CWSPAD",
     ("GET", "/id/agencies/{agency}"): "CWSPAD",
     ("GET", "/id/agencies/new"): "--S--D",
@@ -250,7 +253,13 @@ def test_every_route_is_in_the_table_of_this_page(app):
 def test_each_role_reaches_what_it_may_and_nothing_else(role, visit, hire, agency, administrator):
     other = hire("administrator", email="lain@kantor.test")
     company = administrator.call("POST", "/api/v1/companies", COMPANY).json["id"]
-    places = {"agency": agency, "company": company, "person": other.person_id, "account": other.account_id}
+    places = {
+        "session": "session-" + "0" * 32,
+        "agency": agency,
+        "company": company,
+        "person": other.person_id,
+        "account": other.account_id,
+    }
     staff = hire(role, agency_id=agency, email="saya@kantor.test")
     program, stranger = visit().sign_in_as_program(staff), visit()
     for (method, template), allowed in ENDPOINTS.items():

@@ -56,6 +56,7 @@ FORMS = [
 PAGES = [
     "/",
     "/sign-out",
+    "/sessions",
     "/agencies",
     "/agencies/{agency}",
     "/agencies/{agency}/edit",

@@ -112,3 +112,23 @@ def test_an_administrator_signs_an_account_out_everywhere_and_others_may_not(vis
     assert is_in(administrator)
     unknown = "/api/v1/accounts/account-" + "f" * 32 + "/sessions"
     assert administrator.call("DELETE", unknown).status_code == 404
+
+
+def test_the_page_lists_devices_and_signs_out_there(visit, clerk):
+    phone, desk = on_the_phone(visit, clerk), visit().sign_in(clerk)
+    page = desk.get("/id/sessions").text
+    assert "Chrome, Android" in page and "Perangkat ini" in page
+    lost = next(item["id"] for item in listed(phone) if item["current"])
+    ended = desk.send(f"/id/sessions/{lost}/end", "/id/sessions")
+    assert (ended.status_code, ended.headers["Location"]) == (303, "/id/sessions")
+    assert not is_in(phone)
+    assert "Chrome, Android" not in desk.get("/id/sessions").text
+
+
+def test_the_page_signs_out_everywhere(visit, clerk):
+    phone, desk = on_the_phone(visit, clerk), visit().sign_in(clerk)
+    left = desk.send("/en/sessions", "/id/sessions")
+    assert (left.status_code, left.headers["Location"]) == (303, "/en/sign-in")
+    assert desk.session() is None
+    assert not is_in(phone)
+    assert "You are signed out everywhere." in desk.get("/en/sign-in").text
