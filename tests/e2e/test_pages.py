@@ -28,7 +28,7 @@ PAGES = {
     None: ["/sign-in"],
     "intake_clerk": ["/", "/reports", "/reports/new", "/reports/{report}", "/dashboard", "/agencies", "/companies",
                      "/people", "/accounts", "/intake/api-docs"],
-    "case_worker": ["/", "/cases", "/cases/{case}", "/reports/{report}"],
+    "case_worker": ["/", "/sessions", "/cases", "/cases/{case}", "/reports/{report}"],
     "supervisor": ["/", "/dashboard", "/cases?stage=", "/subscriptions", "/agencies/new", "/agencies/{agency}",
                    "/agencies/{agency}/edit", "/companies/new", "/companies/{company}", "/reporting/api-docs"],
     "partner_agency": ["/", "/subscriptions", "/subscriptions/new", "/dashboard", "/notifications/api-docs"],
