@@ -57,7 +57,7 @@ def test_one_sees_where_one_is_signed_in_and_nobody_elses_sessions(visit, clerk,
 
 def test_sessions_that_are_over_are_not_listed(visit, clerk, foundation, clock):
     visit().sign_in_as_program(clerk)
-    new = {"password": "empat perahu di muara"}
+    new = {"password": "empat perahu di muara"}  # pragma: allowlist secret
     commands.change_account(foundation, ADMINISTRATOR, clerk.account_id, 1, new)
     clerk.password = new["password"]
     desk = visit().sign_in_as_program(clerk)
