@@ -75,7 +75,7 @@ def _of_field(field: fields.Field[Any]) -> Read:
     read_checked = _checked(field)
     if field.allow_none:
         return lambda value: None if value is None else read_checked(value)
-    return lambda value: read_checked(value) if value is not None else _unsure()
+    return lambda value: read_checked(value) if value is not None else unsure()
 
 
 def _checked(field: fields.Field[Any]) -> Read:
@@ -108,18 +108,19 @@ def _of_value(field: fields.Field[Any]) -> Read:
         return reader(field.schema, field.unknown or field.schema.unknown)
     if isinstance(field, fields.List):
         inner = _of_field(field.inner)
-        return lambda value: [inner(each) for each in value] if type(value) is list else _unsure()
+        return lambda value: [inner(each) for each in value] if type(value) is list else unsure()
     if type(field) is fields.String or type(field)._deserialize is fields.String._deserialize:
-        return lambda value: value if type(value) is str else _unsure()
+        return lambda value: value if type(value) is str else unsure()
     return lambda value: field._deserialize(value, None, None)
 
 
 def _check(validator: Callable[[Any], Any]) -> Callable[[Any], Any]:
     if type(validator) is validate.OneOf and all(isinstance(choice, str) for choice in validator.choices):
         choices = frozenset(validator.choices)
-        return lambda value: None if type(value) is str and value in choices else _unsure()
+        return lambda value: None if type(value) is str and value in choices else unsure()
     return validator
 
 
-def _unsure() -> Any:
+def unsure() -> Any:
+    """Raises Unsure, where only an expression can stand."""
     raise Unsure

@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import Schema, fields, missing
 from marshmallow.decorators import POST_DUMP, PRE_DUMP
 
-from shared.validation.reading import Unsure
+from shared.validation.reading import Unsure, unsure
 
 Write = Callable[[Any], Any]
 
@@ -52,7 +52,7 @@ def _of_value(field: fields.Field[Any]) -> Write:
         # Its field writes None as None, and everything else as it is.
         return lambda value: value
     if serialize is fields.String._serialize:
-        return lambda value: value if type(value) is str else _unsure()
+        return lambda value: value if type(value) is str else unsure()
     if serialize is fields.List._serialize:
         inner = _of_value(field.inner)  # type: ignore[attr-defined]
         return lambda value: [None if each is None else inner(each) for each in value]
@@ -67,7 +67,3 @@ def _of_nested(field: fields.Nested) -> Write:
     if field.many or field.schema.many:
         raise Unsure
     return writer(field.schema)
-
-
-def _unsure() -> Any:
-    raise Unsure

@@ -43,7 +43,22 @@ class KeyEncryptionKey:
 def create_key_file(path: Path) -> None:
     """Makes a new key-encryption key in a file that only its owner can read. Never overwrites one."""
     handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-    text = json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
+    write_secret_file(path, json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
+
+
+def load_key_file(path: Path) -> KeyEncryptionKey:
+    """Reads a key-encryption key. Raises KeyFileError."""
+    text = read_secret_file(path)
+    try:
+        handle = json_proto_keyset_format.parse(text, secret_key_access.TOKEN)
+        primitive = handle.primitive(aead.Aead)
+    except tink.TinkError:
+        raise KeyFileError(f"{path}: holds no key of the right kind") from None
+    return KeyEncryptionKey(hashlib.sha256(text.encode()).hexdigest()[:16], primitive)
+
+
+def write_secret_file(path: Path, text: str) -> None:
+    """Writes a new file that only its owner can read, down to the disk. Raises FileExistsError if there is one."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
@@ -51,18 +66,15 @@ def create_key_file(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def load_key_file(path: Path) -> KeyEncryptionKey:
-    """Reads a key-encryption key. Raises KeyFileError."""
+def read_secret_file(path: Path) -> str:
+    """The text of a file that only its owner can read. Raises KeyFileError for one that others can, or none."""
     try:
         mode = path.stat().st_mode
         text = path.read_text()
     except OSError as error:
         raise KeyFileError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{path}: cannot be read (it is no text)") from None
     if mode & 0o077:
         raise KeyFileError(f"{path}: others can read it; run: chmod 600 {path}")
-    try:
-        handle = json_proto_keyset_format.parse(text, secret_key_access.TOKEN)
-        primitive = handle.primitive(aead.Aead)
-    except tink.TinkError:
-        raise KeyFileError(f"{path}: holds no key of the right kind") from None
-    return KeyEncryptionKey(hashlib.sha256(text.encode()).hexdigest()[:16], primitive)
+    return text

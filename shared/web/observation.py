@@ -17,8 +17,8 @@ from flask import Flask, Response, g, request
 from opentelemetry.trace import SpanKind
 from prometheus_client import Histogram
 
-from shared.telemetry import tracing
 from shared.telemetry.metrics import REQUESTS
+from shared.telemetry.tracing import span
 
 HEADER = "X-Request-Id"
 
@@ -46,16 +46,15 @@ def install(app: Flask, service: str) -> None:
         seen.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         structlog.contextvars.bind_contextvars(service=service, role="web", request_id=seen.request_id)
         parent = headers.get("traceparent", "")
-        if tracing.is_on() or parent:
-            seen.observed = ExitStack()
-            seen.observed.enter_context(
-                tracing.span(
-                    f"{request.method} {_endpoint()}",
-                    parent if _TRACEPARENT.fullmatch(parent) else None,
-                    SpanKind.SERVER,
-                    {"request_id": seen.request_id},
-                )
+        seen.observed = ExitStack()
+        seen.observed.enter_context(
+            span(
+                f"{request.method} {_endpoint()}",
+                parent if _TRACEPARENT.fullmatch(parent) else None,
+                SpanKind.SERVER,
+                {"request_id": seen.request_id},
             )
+        )
 
     @app.after_request
     def end(response: Response) -> Response:
@@ -66,7 +65,7 @@ def install(app: Flask, service: str) -> None:
             return response
         seconds = time.perf_counter() - began
         method = asked.method if asked.method in _METHODS else "OTHER"  # anybody can send any word
-        endpoint, status = asked.endpoint or "unmatched", response.status_code
+        endpoint, status = _endpoint(), response.status_code
         times(endpoint, method, status).observe(seconds)
         log.info("request", endpoint=endpoint, method=method, status=status, ms=round(seconds * 1000, 1))
         return response

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, flash, redirect, render_template, request, session
+from flask import Blueprint, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import Markup
 
 from services.directory import sessions
 from services.directory.forms import SignInForm
+from services.directory.pages.parts import leave
 from services.directory.seed import DEMONSTRATION_ACCOUNTS
 from services.directory.texts import ROLE_DUTIES, role_name
 from services.directory.throttle import TooManyAttempts
@@ -152,11 +153,7 @@ def ask_to_sign_out() -> ResponseReturnValue:
 @requires("session.delete")
 def sign_out() -> ResponseReturnValue:
     sessions.sign_out(current_foundation(), current_actor())
-    session.clear()
-    flash(gettext("You are signed out."), "success")
-    answer = redirect(page_url("/sign-in"), 303)
-    answer.delete_cookie(sessions.COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
-    return answer
+    return leave(gettext("You are signed out."))
 
 
 def _accounts_to_try() -> list[list[str]]:

@@ -1,11 +1,12 @@
-"""Parts that directory's pages share: a list's page, a form that saves, a link in a cell, the word for a state."""
+"""Parts that directory's pages share: a list's page, a form that saves, a link in a cell, the word for a state, the way
+out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import flash, get_template_attribute, redirect, render_template, request
+from flask import flash, get_template_attribute, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import Markup
@@ -14,6 +15,7 @@ from marshmallow import Schema
 from services.directory import store
 from services.directory.forms import EntryForm
 from services.directory.model import Refused
+from services.directory.sessions import COOKIE
 from shared.access import current_actor, may
 from shared.journal import Command
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number, page_url
@@ -79,3 +81,12 @@ def state_tag(active: bool) -> Markup:
     """Active or closed, as a coloured word."""
     tag = get_template_attribute("web/components.html", "status_tag")
     return Markup(tag(gettext("Active"), "good") if active else tag(gettext("Closed"), "neutral"))  # noqa: S704
+
+
+def leave(said: str) -> ResponseReturnValue:
+    """Out of this browser: its cookies' content goes, and the sign-in page says what was done."""
+    session.clear()
+    flash(said, "success")
+    answer = redirect(page_url("/sign-in"), 303)
+    answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
+    return answer

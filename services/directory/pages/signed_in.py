@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, get_template_attribute, redirect, render_template, session
+from flask import Blueprint, flash, get_template_attribute, redirect, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import Markup
 
 from services.directory import sessions
-from services.directory.sessions import COOKIE
+from services.directory.pages.parts import leave
 from shared.access import current_actor, requires
 from shared.web import Problem, current_foundation, page_url
 from shared.web.formats import format_datetime
@@ -30,11 +30,7 @@ def list_sessions() -> ResponseReturnValue:
 def end_all() -> ResponseReturnValue:
     actor = current_actor()
     sessions.sign_out_everywhere(current_foundation(), actor, actor.id)
-    session.clear()
-    flash(gettext("You are signed out everywhere."), "success")
-    answer = redirect(page_url("/sign-in"), 303)
-    answer.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Lax", path="/")
-    return answer
+    return leave(gettext("You are signed out everywhere."))
 
 
 @signed_in.post("/<session_id>/end")
