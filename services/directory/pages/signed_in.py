@@ -45,13 +45,13 @@ def end_one(session_id: str) -> ResponseReturnValue:
 def _row(entry: dict[str, Any]) -> list[Any]:
     device = entry["device"]
     name = Markup('<span translate="no">{}</span>').format(device) if device else gettext("Unknown device")
-    return [name, format_datetime(entry["created_at"]), format_datetime(entry["used_at"]), _end(entry)]
+    return [name, format_datetime(entry["created_at"]), format_datetime(entry["used_at"]), _end(entry, name)]
 
 
-def _end(entry: dict[str, Any]) -> Any:
-    """The button that ends a session; this one is ended by signing out."""
+def _end(entry: dict[str, Any], name: str) -> Any:
+    """The button that ends the session on the device called `name`; this one is ended by signing out."""
     if entry["current"]:
         return gettext("This device")
     button = get_template_attribute("web/components.html", "action_button")
-    text, path, name = gettext("Sign out there"), page_url(f"/sessions/{entry['id']}/end"), entry["device"] or ""
+    text, path = gettext("Sign out there"), page_url(f"/sessions/{entry['id']}/end")
     return Markup(button(text, path, description=name))  # noqa: S704 (the macro escapes)

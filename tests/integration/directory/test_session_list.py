@@ -118,6 +118,7 @@ def test_the_page_lists_devices_and_signs_out_there(visit, clerk):
     phone, desk = on_the_phone(visit, clerk), visit().sign_in(clerk)
     page = desk.get("/id/sessions").text
     assert "Chrome, Android" in page and "Perangkat ini" in page
+    assert page.count("Chrome, Android") == page.count('<span translate="no">Chrome, Android</span>') == 2
     lost = next(item["id"] for item in listed(phone) if item["current"])
     ended = desk.send(f"/id/sessions/{lost}/end", "/id/sessions")
     assert (ended.status_code, ended.headers["Location"]) == (303, "/id/sessions")
