@@ -103,6 +103,26 @@ def add_working_hours(start: datetime, hours: float) -> datetime:
             left -= max(closes - begin, timedelta(0))
         day += timedelta(days=1)
 
+def working_days_between(start: datetime, end: datetime) -> int:
+    """How many working days begin after the day of `start`, up to the day of `end`; 0 if the end is not later."""
+    day, last, found = _local(start).date(), _local(end).date(), 0
+    while day < last:
+        day += timedelta(days=1)
+        found += is_working_day(day)
+    return found
+
+
+def working_hours_between(start: datetime, end: datetime) -> float:
+    """How many hours of office time lie between two moments; 0 if the end is not after the start."""
+    begin, finish, found = _local(start), _local(end), timedelta(0)
+    day = begin.date()
+    while day <= finish.date():
+        if is_working_day(day):
+            opens, closes = (datetime.combine(day, edge, WIB) for edge in (calendar().opens, calendar().closes))
+            found += max(min(closes, finish) - max(opens, begin), timedelta(0))
+        day += timedelta(days=1)
+    return found / timedelta(hours=1)
+
 
 def _next_working_day(day: date) -> date:
     day += timedelta(days=1)

@@ -1,0 +1,194 @@
+"""What a workflow definition says, as the engine reads it: stages, steps, facts, consents, referrals, deadlines.
+
+Values only; how they are written in YAML and what is wrong with a file is reading.py's, what they do is decide.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.cases.engine.guards import Guard
+from shared.domain.working_time import (
+    add_working_days,
+    add_working_hours,
+    working_days_between,
+    working_hours_between,
+)
+
+HOURS, WORKING_HOURS, WORKING_DAYS = "hours", "working_hours", "working_days"
+UNITS = (HOURS, WORKING_HOURS, WORKING_DAYS)
+
+Names = Mapping[str, str]
+"""What something is called, by language."""
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A length of time: clock hours, office hours, or working days (WIB)."""
+
+    amount: float
+    unit: str = HOURS
+
+    def after(self, moment: datetime) -> datetime:
+        """The moment that lies this long after another."""
+        if self.unit == WORKING_DAYS:
+            return add_working_days(moment, int(self.amount))
+        if self.unit == WORKING_HOURS:
+            return add_working_hours(moment, self.amount)
+        return moment + timedelta(hours=self.amount)
+
+    def between(self, start: datetime, end: datetime) -> Duration:
+        """How much of this unit lies between two moments; none if the end is not after the start."""
+        if self.unit == WORKING_DAYS:
+            return Duration(working_days_between(start, end), WORKING_DAYS)
+        if self.unit == WORKING_HOURS:
+            return Duration(working_hours_between(start, end), WORKING_HOURS)
+        return Duration(max((end - start) / timedelta(hours=1), 0.0))
+
+    def __str__(self) -> str:
+        return f"{self.amount:g} {self.unit.replace('_', ' ')}"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that a step records, out of a finite list: a guard may use no other."""
+
+    name: str
+    names: Names
+    values: tuple[str, ...]
+    labels: Mapping[str, Names] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A place where a case can be. Nothing is due in one that is `final`, and only `reopens` steps leave it."""
+
+    name: str
+    names: Names
+    final: bool = False
+
+
+@dataclass(frozen=True)
+class Branch:
+    """Where a step leads if its guard holds; without a guard, always."""
+
+    stage: str
+    when: Guard | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What somebody can do to a case. Without `to` the case stays where it is.
+
+    `records` must be given, `may_record` can be; `when` is asked before the step, the branches of `to` after its facts
+    are in. `approved_by` are the roles of the second person, none if none is needed.
+    """
+
+    name: str
+    names: Names
+    origins: tuple[str, ...]
+    to: tuple[Branch, ...]
+    by: tuple[str, ...]
+    records: tuple[str, ...] = ()
+    may_record: tuple[str, ...] = ()
+    when: Guard | None = None
+    consents: tuple[str, ...] = ()
+    approved_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeadlineRule:
+    """How long something may take. `within` is by the value of the fact or attribute `by`, or under "" for all.
+
+    It is at risk `remind` before it is due, breached when due (escalated to these roles, once), and what belongs to it
+    (a referral) expires `expires` after that.
+    """
+
+    name: str
+    names: Names
+    stages: tuple[str, ...]
+    within: Mapping[str, Duration]
+    by: str = ""
+    remind: Duration | None = None
+    escalate_to: tuple[str, ...] = ()
+    expires: Duration | None = None
+
+    def length(self, known: Mapping[str, Any]) -> Duration | None:
+        """The length for a case of which so much is known; None if it says nothing of this one."""
+        value = str(known.get(self.by)) if self.by else ""
+        return self.within.get(value, self.within.get("otherwise"))
+
+
+@dataclass(frozen=True)
+class ReferralKind:
+    """A service that another agency gives: which kinds of agency, by which consents, and what of the record it sees."""
+
+    name: str
+    names: Names
+    agency_kinds: tuple[str, ...]
+    stages: tuple[str, ...]
+    consents: tuple[str, ...]
+    sees: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    response: DeadlineRule
+    service: DeadlineRule | None = None
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """What must hold in every state that a case can reach: `never` must be false there."""
+
+    name: str
+    names: Names
+    never: Guard
+
+
+@dataclass(frozen=True)
+class Pause:
+    """A reason for which deadlines of a case stand still, and which."""
+
+    name: str
+    names: Names
+    deadlines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One version of a workflow. `begins` is the stage of a new case; `reasons` are the codes of declining, revoking."""
+
+    name: str
+    version: int
+    names: Names
+    begins: str
+    stages: Mapping[str, Stage]
+    facts: Mapping[str, Fact]
+    consents: Mapping[str, Names]
+    steps: Mapping[str, Step]
+    deadlines: Mapping[str, DeadlineRule]
+    referrals: Mapping[str, ReferralKind]
+    pauses: Mapping[str, Pause]
+    invariants: Mapping[str, Invariant]
+    managed_by: tuple[str, ...]
+    answered_by: tuple[str, ...]
+    decline_reasons: Mapping[str, Names]
+    revoke_reasons: Mapping[str, Names]
+    marks: Mapping[tuple[str | int, ...], tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
+    """Line and column (from 1) of what stands at a path of the file: how a fault found later gets its place."""
+
+    @property
+    def id(self) -> str:
+        """Name and version, as a case keeps it."""
+        return f"{self.name}@{self.version}"
+
+    def rule(self, name: str) -> DeadlineRule | None:
+        """A deadline's rule by its name: a stage's, or `response:<kind>` and `service:<kind>`."""
+        what, _, kind = name.partition(":")
+        if not kind:
+            return self.deadlines.get(name)
+        referral = self.referrals.get(kind)
+        if referral is None:
+            return None
+        return referral.response if what == "response" else referral.service

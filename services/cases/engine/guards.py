@@ -1,0 +1,77 @@
+"""Guards: conditions of a definition, in CEL (the Common Expression Language), over what a case knows.
+
+A guard sees the facts by name (null while nobody recorded them), `consents`, `referrals` (the open ones: kind, state)
+and `completed` (the kinds of those that ended with a service given). It cannot see time or identities.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cel
+
+CONSENTS, REFERRALS, COMPLETED, STAGE = "consents", "referrals", "completed", "stage"
+KNOWN = (CONSENTS, REFERRALS, COMPLETED, STAGE)
+
+_COMPARED = re.compile(r"\b([a-z_]\w*)\s*(?:==|!=)\s*(?:'([^']*)'|\"([^\"]*)\")")
+_IN_LIST = re.compile(r"\b([a-z_]\w*)\s+in\s+\[([^\]]*)\]")
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_POINT = re.compile(r"<input>:(\d+):(\d+): (.*)")
+
+
+class GuardSyntaxError(Exception):
+    """The text is no CEL expression. `column` counts from 0 within the text."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+class GuardFailed(Exception):
+    """The guard cannot be answered for this case: it compares what cannot be compared, or is not yes or no."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """A compiled condition. Two with the same text are equal."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_program", _compiled(self.text))
+
+    def holds(self, known: Mapping[str, Any]) -> bool:
+        """Whether it holds. Raises GuardFailed."""
+        try:
+            answer = self._program.execute(known)  # type: ignore[attr-defined]
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise GuardFailed(f"{self.text}: {str(error).splitlines()[0]}") from None
+        if not isinstance(answer, bool):
+            raise GuardFailed(f"{self.text}: the answer is neither true nor false")
+        return answer
+
+    def variables(self) -> set[str]:
+        """The names that it asks for, without those that it binds itself."""
+        bound = set(re.findall(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,", self.text))
+        names: list[str] = self._program.variables()  # type: ignore[attr-defined]
+        return set(names) - bound
+
+    def literals(self) -> list[tuple[str, str]]:
+        """What names are compared with: (name, value) for each text that stands beside a name."""
+        found = [(name, one or other) for name, one, other in _COMPARED.findall(self.text)]
+        for name, values in _IN_LIST.findall(self.text):
+            found += [(name, one or other) for one, other in _QUOTED.findall(values)]
+        return found
+
+
+def _compiled(text: str) -> Any:
+    try:
+        return cel.compile(text)
+    except ValueError as error:
+        point = _POINT.search(str(error))
+        if point is None:
+            raise GuardSyntaxError("is no CEL expression", 0) from None
+        raise GuardSyntaxError(point[3], int(point[2]) - 1) from None

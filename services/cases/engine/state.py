@@ -1,0 +1,140 @@
+"""The shape of a case: its place in the workflow, facts, consents, deadlines, and its referrals with their own lives.
+
+Values only. Ids and codes, never an identity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from services.cases.engine.definition import Duration
+from services.cases.engine.guards import COMPLETED, CONSENTS, REFERRALS, STAGE
+
+REQUESTED, ACCEPTED, IN_SERVICE = "requested", "accepted", "in_service"
+OPEN = (REQUESTED, ACCEPTED, IN_SERVICE)
+DECLINED, EXPIRED, REVOKED, DONE = "declined", "expired", "revoked", "completed"
+ENDED = (DECLINED, EXPIRED, REVOKED, DONE)
+
+RUNNING, REMINDED, BREACHED, LATE, PAUSED = "running", "reminded", "breached", "late", "paused"
+
+
+@dataclass(frozen=True)
+class Event:
+    """A fact about a case. `at` is when it happened: paper is dated back."""
+
+    type: str
+    data: Mapping[str, Any]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A deadline that runs. `subject` is a referral's id, or empty for the case's own.
+
+    `phase`: running; reminded (at risk); breached (escalated); late (it had passed before it was entered: marked, not
+    escalated); paused, with what is `left` of it.
+    """
+
+    name: str
+    subject: str
+    due_at: datetime
+    remind_at: datetime | None = None
+    expires_at: datetime | None = None
+    phase: str = RUNNING
+    left: Duration | None = None
+    before: str = RUNNING
+    """The phase in which it was paused."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from the other deadlines of the case."""
+        return self.name, self.subject
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When something must be said of it next; None if nothing more."""
+        if self.phase == RUNNING:
+            return self.due_at if self.remind_at is None else self.remind_at
+        if self.phase == REMINDED:
+            return self.due_at
+        return self.expires_at if self.phase == BREACHED else None
+
+
+@dataclass(frozen=True)
+class Referral:
+    """A service asked of an agency. Its queue has it while nobody has claimed it."""
+
+    referral_id: str
+    kind: str
+    agency_id: str
+    state: str = REQUESTED
+    claimed_by: str | None = None
+    tried: tuple[str, ...] = ()
+    """The agencies that were asked before this one and did not answer."""
+    outcome: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it still asks something of somebody."""
+        return self.state in OPEN
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """A step that waits for a second person."""
+
+    step: str
+    facts: Mapping[str, str]
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that a case worker has to see to. `subject` is the referral or deadline that it is about."""
+
+    task_id: str
+    kind: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as its history makes it. `about` is what was known when it opened and never changes (severity, age band)."""
+
+    case_id: str
+    definition: str
+    stage: str
+    opened_at: datetime
+    about: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+    consents: frozenset[str] = frozenset()
+    referrals: Mapping[str, Referral] = field(default_factory=dict)
+    deadlines: tuple[Deadline, ...] = ()
+    pauses: frozenset[str] = frozenset()
+    awaited: Awaited | None = None
+    tasks: tuple[Task, ...] = ()
+    version: int = 1
+
+    @property
+    def next_at(self) -> datetime | None:
+        """When the clock must look at this case next; None if nothing is due."""
+        return min((moment for each in self.deadlines if (moment := each.next_at) is not None), default=None)
+
+    def open_referrals(self) -> Iterator[Referral]:
+        """Those that still ask something of somebody, in the order in which they were asked."""
+        return (each for each in self.referrals.values() if each.open)
+
+    def knows(self, fact_names: Mapping[str, Any], consents: Mapping[str, Any]) -> dict[str, Any]:
+        """What a guard sees of it."""
+        return {
+            **dict.fromkeys(fact_names),
+            **self.facts,
+            STAGE: self.stage,
+            CONSENTS: {name: name in self.consents for name in consents},
+            REFERRALS: [{"kind": each.kind, "state": each.state} for each in self.open_referrals()],
+            COMPLETED: sorted({each.kind for each in self.referrals.values() if each.state == DONE}),
+        }
