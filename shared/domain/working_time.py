@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 
 import holidays
 
@@ -59,6 +59,7 @@ def start_of_day(day: date) -> datetime:
     return datetime.combine(day, time.min, WIB).astimezone(UTC)
 
 
+@lru_cache(maxsize=4096)
 def is_working_day(day: date) -> bool:
     """Whether the city's offices work on that day."""
     city = calendar()
@@ -102,6 +103,7 @@ def add_working_hours(start: datetime, hours: float) -> datetime:
                 return (begin + left).astimezone(UTC)
             left -= max(closes - begin, timedelta(0))
         day += timedelta(days=1)
+
 
 def working_days_between(start: datetime, end: datetime) -> int:
     """How many working days begin after the day of `start`, up to the day of `end`; 0 if the end is not later."""

@@ -6,7 +6,6 @@ Each is a moment in the case, not a timer: a clock that stood still says late wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -43,7 +42,7 @@ def reached(case: Case, now: datetime, only: tuple[str, str] | None = None) -> I
             continue
         if each.phase in (RUNNING, REMINDED) and each.due_at <= now:
             said.append((each.due_at, BREACH, each))
-            each = replace(each, phase=BREACHED)
+            each = each.but(phase=BREACHED)
         elif each.phase == RUNNING and each.remind_at is not None and each.remind_at <= now:
             said.append((each.remind_at, AT_RISK, each))
         if each.phase == BREACHED and each.expires_at is not None and each.expires_at <= now:
@@ -52,23 +51,22 @@ def reached(case: Case, now: datetime, only: tuple[str, str] | None = None) -> I
 
 
 def paused(definition: Definition, each: Deadline, at: datetime) -> Deadline:
-    """A deadline standing still since `at`, with what is left of it in its own unit; one with nothing to say as it is."""
+    """A deadline standing still since `at`, with what is left of it in its own unit."""
     if each.next_at is None or each.phase == PAUSED:
         return each
     end = each.expires_at if each.phase == BREACHED and each.expires_at is not None else each.due_at
     left = _unit(definition, each).between(at, end)
-    return replace(each, phase=PAUSED, before=each.phase, left=left)
+    return each.but(phase=PAUSED, before=each.phase, left=left)
 
 
 def resumed(definition: Definition, each: Deadline, at: datetime) -> Deadline:
     """A deadline running on from `at`. What was reminded of or escalated before is not said again."""
     rule, left = definition.rule(each.name), each.left or Duration(0)
-    running = replace(each, phase=each.before, left=None, before=RUNNING)
+    running = each.but(phase=each.before, left=None, before=RUNNING)
     if each.before == BREACHED:
-        return replace(running, expires_at=left.after(at))
+        return running.but(expires_at=left.after(at))
     due_at = left.after(at)
-    return replace(
-        running,
+    return running.but(
         due_at=due_at,
         remind_at=None if rule is None else _remind_at(rule, at, left, due_at),
         expires_at=None if rule is None or rule.expires is None else rule.expires.after(due_at),

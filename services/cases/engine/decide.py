@@ -200,12 +200,11 @@ def holds(definition: Definition, case: Case, guard: Guard, facts: dict[str, Any
 
 def _step_taken(definition: Definition, case: Case, step: Step, facts: Any, command: Command) -> Event:
     new = dict(facts)
-    stage = next(
-        (branch.stage for branch in step.to if branch.when is None or holds(definition, case, branch.when, new)),
-        case.stage,
-    )
-    data: dict[str, Any] = {"step": step.name, "facts": new, "from": case.stage, "to": stage, "by": command.by.id}
-    if stage != case.stage:
+    led = (each.stage for each in step.to if each.when is None or holds(definition, case, each.when, new))
+    stage = next(led, None)
+    data: dict[str, Any] = {"step": step.name, "facts": new, "from": case.stage, "to": stage or case.stage}
+    data["by"] = command.by.id
+    if stage is not None:
         known = {**case.about, **case.facts, **new}
         data["deadlines"] = deadlines.written(deadlines.of_stage(definition, stage, known, command.at, command.now))
     return Event("case.step_taken", data, command.at)

@@ -157,7 +157,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class Definition:
-    """One version of a workflow. `begins` is the stage of a new case; `reasons` are the codes of declining, revoking."""
+    """One version of a workflow. `begins` is the stage of a new case; the reasons are codes."""
 
     name: str
     version: int

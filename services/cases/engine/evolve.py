@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from services.cases.engine import deadlines
@@ -33,7 +32,7 @@ def evolve(definition: Definition, case: Case | None, event: Event) -> Case:
         return _opened(event)
     if case is None:
         raise ValueError(f"{event.type} before case.opened")
-    return replace(_CHANGES[event.type](definition, case, event), version=case.version + 1)
+    return _CHANGES[event.type](definition, case, event).but(version=case.version + 1)
 
 
 def _opened(event: Event) -> Case:
@@ -50,22 +49,22 @@ def _opened(event: Event) -> Case:
 
 def _step_proposed(_: Definition, case: Case, event: Event) -> Case:
     data = event.data
-    return replace(case, awaited=Awaited(data["step"], dict(data["facts"]), data["by"], event.at))
+    return case.but(awaited=Awaited(data["step"], dict(data["facts"]), data["by"], event.at))
 
 
 def _step_rejected(_: Definition, case: Case, __: Event) -> Case:
-    return replace(case, awaited=None)
+    return case.but(awaited=None)
 
 
 def _step_taken(definition: Definition, case: Case, event: Event) -> Case:
     data = event.data
-    after = replace(case, stage=data["to"], facts={**case.facts, **data["facts"]}, awaited=None)
-    if data["to"] == data["from"]:
+    after = case.but(stage=data["to"], facts={**case.facts, **data["facts"]}, awaited=None)
+    if "deadlines" not in data:  # it stays where it is, and so does what is due
         return after
     if definition.stages[data["to"]].final:
-        after = replace(after, pauses=frozenset())
+        after = after.but(pauses=frozenset())
     of_referrals = tuple(each for each in case.deadlines if each.subject)
-    return replace(after, deadlines=(*of_referrals, *_begun(definition, after, event)))
+    return after.but(deadlines=(*of_referrals, *_begun(definition, after, event)))
 
 
 def _begun(definition: Definition, case: Case, event: Event) -> tuple[Deadline, ...]:
@@ -78,17 +77,16 @@ def _begun(definition: Definition, case: Case, event: Event) -> tuple[Deadline, 
 
 
 def _consent_given(_: Definition, case: Case, event: Event) -> Case:
-    return replace(case, consents=case.consents | {event.data["consent"]})
+    return case.but(consents=case.consents | {event.data["consent"]})
 
 
 def _consent_withdrawn(_: Definition, case: Case, event: Event) -> Case:
-    return replace(case, consents=case.consents - {event.data["consent"]})
+    return case.but(consents=case.consents - {event.data["consent"]})
 
 
 def _clock_paused(definition: Definition, case: Case, event: Event) -> Case:
     still = event.data["deadlines"]
-    return replace(
-        case,
+    return case.but(
         pauses=case.pauses | {event.data["pause"]},
         deadlines=tuple(
             deadlines.paused(definition, each, event.at) if each.name in still else each for each in case.deadlines
@@ -101,25 +99,25 @@ def _clock_resumed(_: Definition, case: Case, event: Event) -> Case:
 
     def run(each: Deadline) -> Deadline:
         again = running.get(each.key)
-        return each if again is None or each.phase != PAUSED else replace(again, phase=each.before)
+        return each if again is None or each.phase != PAUSED else again.but(phase=each.before)
 
-    return replace(case, pauses=case.pauses - {event.data["pause"]}, deadlines=tuple(map(run, case.deadlines)))
+    return case.but(pauses=case.pauses - {event.data["pause"]}, deadlines=tuple(map(run, case.deadlines)))
 
 
 def _task_raised(_: Definition, case: Case, event: Event) -> Case:
     task = Task(event.data["task_id"], event.data["kind"], event.data["subject"])
-    return replace(case, tasks=(*case.tasks, task))
+    return case.but(tasks=(*case.tasks, task))
 
 
 def _task_finished(_: Definition, case: Case, event: Event) -> Case:
-    return replace(case, tasks=tuple(task for task in case.tasks if task.task_id != event.data["task_id"]))
+    return case.but(tasks=tuple(task for task in case.tasks if task.task_id != event.data["task_id"]))
 
 
 def _deadline_phase(phase: str) -> Change:
     def change(_: Definition, case: Case, event: Event) -> Case:
         key = event.data["name"], event.data["subject"]
-        changed = (replace(each, phase=phase) if each.key == key else each for each in case.deadlines)
-        return replace(case, deadlines=tuple(changed))
+        changed = (each.but(phase=phase) if each.key == key else each for each in case.deadlines)
+        return case.but(deadlines=tuple(changed))
 
     return change
 
@@ -129,8 +127,7 @@ def _requested(definition: Definition, case: Case, event: Event) -> Case:
     referral = Referral(data["referral_id"], data["kind"], data["agency_id"], tried=tuple(data["tried"]))
     # Whoever asks again has seen to the task of finding somebody for this kind of service.
     tasks = tuple(task for task in case.tasks if _kind_of(case, task) != referral.kind)
-    return replace(
-        case,
+    return case.but(
         referrals={**case.referrals, referral.referral_id: referral},
         deadlines=(*case.deadlines, *_begun(definition, case, event)),
         tasks=tasks,
@@ -142,9 +139,9 @@ def _referral(**changes: Any) -> Change:
 
     def change(definition: Definition, case: Case, event: Event) -> Case:
         referral = case.referrals[event.data["referral_id"]]
-        after = replace(referral, **changes)
+        after = referral.but(**changes)
         if "outcome" in event.data:
-            after = replace(after, outcome=event.data["outcome"])
+            after = after.but(outcome=event.data["outcome"])
         running = case.deadlines
         if after.state != referral.state:
             stays = "service:" if after.state == IN_SERVICE else None
@@ -153,8 +150,7 @@ def _referral(**changes: Any) -> Change:
                 for each in running
                 if each.subject != referral.referral_id or (stays is not None and each.name.startswith(stays))
             )
-        return replace(
-            case,
+        return case.but(
             referrals={**case.referrals, referral.referral_id: after},
             deadlines=(*running, *_begun(definition, case, event)),
         )

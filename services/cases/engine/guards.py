@@ -59,6 +59,10 @@ class Guard:
         names: list[str] = self._program.variables()  # type: ignore[attr-defined]
         return set(names) - bound
 
+    def fields_of(self, name: str) -> set[str]:
+        """What it asks for by name of a mapping: `services` of `consents.services`."""
+        return set(re.findall(rf"\b{name}\.([a-z_]\w*)", self.text))
+
     def literals(self) -> list[tuple[str, str]]:
         """What names are compared with: (name, value) for each text that stands beside a name."""
         found = [(name, one or other) for name, one, other in _COMPARED.findall(self.text)]

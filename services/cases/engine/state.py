@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from services.cases.engine.definition import Duration
 from services.cases.engine.guards import COMPLETED, CONSENTS, REFERRALS, STAGE
@@ -30,8 +30,21 @@ class Event:
     at: datetime
 
 
+class Value:
+    """A frozen value that can be copied with changes, in a tenth of the time of dataclasses.replace."""
+
+    def but(self, **changes: Any) -> Self:
+        """The same with some fields changed. Raises TypeError for a field that there is not."""
+        if not changes.keys() <= self.__dict__.keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(changes.keys() - self.__dict__.keys())}")
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.__dict__.update(changes)
+        return copy
+
+
 @dataclass(frozen=True)
-class Deadline:
+class Deadline(Value):
     """A deadline that runs. `subject` is a referral's id, or empty for the case's own.
 
     `phase`: running; reminded (at risk); breached (escalated); late (it had passed before it was entered: marked, not
@@ -64,7 +77,7 @@ class Deadline:
 
 
 @dataclass(frozen=True)
-class Referral:
+class Referral(Value):
     """A service asked of an agency. Its queue has it while nobody has claimed it."""
 
     referral_id: str
@@ -102,8 +115,8 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Case:
-    """A case as its history makes it. `about` is what was known when it opened and never changes (severity, age band)."""
+class Case(Value):
+    """A case as its history makes it. `about` is what was known when it opened (severity, age band)."""
 
     case_id: str
     definition: str

@@ -1,0 +1,241 @@
+"""Every state that a case can reach, breadth first, by driving the very `decide` and `evolve` that run in service.
+
+So the first way found to a state is a shortest one: a counter-example is a story of as few commands as can be. States
+that differ only in what no condition can see (times, ids, which of two equal referrals) count as one. Time passes by a
+command of its own: a deadline runs out, all at once, whenever that can matter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+
+from services.cases.engine import classes, commands
+from services.cases.engine.decide import decide
+from services.cases.engine.definition import Definition
+from services.cases.engine.evolve import evolve
+from services.cases.engine.guards import GuardFailed
+from services.cases.engine.refusals import Refusal
+from services.cases.engine.state import ACCEPTED, DONE, IN_SERVICE, REQUESTED, Case, Deadline, Event, Referral
+from shared.access.actor import Actor, system_actor
+
+START = datetime(2026, 3, 2, 3, tzinfo=UTC)
+MOST_STATES = 200_000
+FIRST, SECOND = "agency-first", "agency-second"
+CLOCK = system_actor("cases.clock")
+
+Marking = tuple[Any, ...]
+
+
+class TooManyStates(Exception):
+    """The workflow has more states than can be gone through: fewer facts in conditions make fewer."""
+
+
+@dataclass(frozen=True)
+class Move:
+    """One command that was tried: what it is about, and what came of it."""
+
+    command: commands.Command
+    events: tuple[Event, ...]
+
+
+@dataclass
+class Node:
+    """A state, the first way to it, and where its moves lead."""
+
+    case: Case
+    before: Marking | None = None
+    move: Move | None = None
+    following: list[Marking] = field(default_factory=list)
+
+
+@dataclass
+class Space:
+    """All that was found: states by marking, moves that were possible, guards that failed (with where)."""
+
+    nodes: dict[Marking, Node] = field(default_factory=dict)
+    moves: int = 0
+    taken: set[tuple[str, str, str]] = field(default_factory=set)
+    """(step, from, to) of every step that was taken."""
+    requested: set[str] = field(default_factory=set)
+    began: set[str] = field(default_factory=set)
+    failed: list[tuple[Marking, commands.Command, str]] = field(default_factory=list)
+
+    def way(self, marking: Marking) -> list[Move]:
+        """The shortest way from the opening to a state."""
+        moves = []
+        node = self.nodes[marking]
+        while node.move is not None and node.before is not None:
+            moves.append(node.move)
+            node = self.nodes[node.before]
+        return moves[::-1]
+
+
+def explore(definition: Definition, parallel: int = 4, most: int = MOST_STATES) -> Space:
+    """Everything that can happen with at most `parallel` open referrals. Raises TooManyStates."""
+    return _Explorer(definition, parallel, most).space()
+
+
+class _Explorer:
+    def __init__(self, definition: Definition, parallel: int, most: int) -> None:
+        self._definition = definition
+        self._parallel = parallel
+        self._most = most
+        self._values = classes.representatives(definition)
+        self._told_apart = classes.told_apart(definition)
+        self._remembered = sorted(classes.remembered(definition))
+        self._counts = classes.counts_referrals(definition)
+        self._classes = classes.kind_classes(definition)
+        self._completed_seen = any("completed" in guard.variables() for guard in classes.guards(definition))
+
+    def space(self) -> Space:
+        space = Space()
+        opened = decide(self._definition, None, commands.Open(by=CLOCK, at=START, now=START, case_id="case-0"))
+        if isinstance(opened, Refusal):
+            raise AssertionError("a case can always be opened")
+        first = self._kept(evolve(self._definition, None, opened[0]))
+        self._note(space, opened)
+        space.nodes[self._marking(first)] = Node(first)
+        waiting = deque(space.nodes)
+        while waiting:
+            here = waiting.popleft()
+            node = space.nodes[here]
+            for command in self._commands(node.case):
+                try:
+                    reached = self._run(node.case, command)
+                except GuardFailed as error:
+                    space.failed.append((here, command, str(error)))
+                    continue
+                if reached is None:
+                    continue
+                events, case = reached
+                self._note(space, events)
+                space.moves += 1
+                there = self._marking(case)
+                node.following.append(there)
+                if there not in space.nodes:
+                    if len(space.nodes) >= self._most:
+                        raise TooManyStates
+                    space.nodes[there] = Node(self._kept(case), here, Move(command, events))
+                    waiting.append(there)
+        return space
+
+    def _run(self, case: Case, command: commands.Command) -> tuple[tuple[Event, ...], Case] | None:
+        decided = decide(self._definition, case, command)
+        if isinstance(decided, Refusal) or not decided:
+            return None
+        for event in decided:
+            case = evolve(self._definition, case, event)
+        return decided, case
+
+    def _note(self, space: Space, events: tuple[Event, ...]) -> None:
+        for event in events:
+            if event.type == "case.step_taken":
+                space.taken.add((event.data["step"], event.data["from"], event.data["to"]))
+            elif event.type == "referral.requested":
+                space.requested.add(event.data["kind"])
+            space.began.update(each["name"] for each in event.data.get("deadlines", ()) if isinstance(each, dict))
+
+    def _marking(self, case: Case) -> Marking:
+        """What tells this state from others, as far as anything that can happen depends on it."""
+        awaited = case.awaited
+        referrals = [(self._classes[each.kind], each.state) for each in case.open_referrals()]
+        done = {self._classes[each.kind] for each in case.referrals.values() if each.state == DONE}
+        return (
+            case.stage,
+            tuple(case.facts.get(name) for name in self._remembered),
+            case.consents,
+            tuple(sorted(referrals)) if self._counts else frozenset(referrals),
+            tuple(sorted(done)) if self._completed_seen else (),
+            None if awaited is None else (awaited.step, tuple(sorted(self._told(awaited.facts).items()))),
+        )
+
+    def _told(self, facts: Any) -> dict[str, str]:
+        return {name: value for name, value in facts.items() if name in self._told_apart}
+
+    def _kept(self, case: Case) -> Case:
+        """The case without what no longer matters, so that it stays small however long its story is."""
+        kept = {
+            key: each
+            for key, each in case.referrals.items()
+            if each.open or (self._completed_seen and each.state == DONE)
+        }
+        running = tuple(each for each in case.deadlines if not each.subject or each.subject in kept)
+        return case.but(referrals=kept, deadlines=running, tasks=())
+
+    def _commands(self, case: Case) -> Iterator[commands.Command]:
+        manager = self._manager()
+        for step in self._definition.steps.values():
+            if case.stage in step.origins and case.awaited is None:
+                by = Actor("account-first", step.by[0])
+                for facts in self._recordings(step.records):
+                    yield commands.TakeStep(by=by, at=START, now=START, step=step.name, facts=facts)
+        if case.awaited is not None:
+            by = Actor("account-second", self._definition.steps[case.awaited.step].approved_by[0])
+            yield commands.Approve(by=by, at=START, now=START)
+            yield commands.Reject(by=by, at=START, now=START)
+        for consent in self._definition.consents:
+            kind = commands.WithdrawConsent if consent in case.consents else commands.GiveConsent
+            yield kind(by=manager, at=START, now=START, consent=consent)
+        yield from self._on_referrals(case, manager)
+
+    def _on_referrals(self, case: Case, manager: Actor) -> Iterator[commands.Command]:
+        if sum(1 for _ in case.open_referrals()) < self._parallel:
+            for name in dict.fromkeys(self._classes.values()):
+                kind = self._definition.referrals[name]
+                free = next(
+                    f"referral-{n}" for n in range(len(case.referrals) + 1) if f"referral-{n}" not in case.referrals
+                )
+                yield commands.RequestReferral(
+                    by=manager,
+                    at=START,
+                    now=START,
+                    referral_id=free,
+                    kind=name,
+                    agency_id=f"{FIRST}-{free}",
+                    agency_kind=kind.agency_kinds[0],
+                )
+        seen = set()
+        for each in case.open_referrals():
+            if (each.kind, each.state) in seen:
+                continue
+            seen.add((each.kind, each.state))
+            yield from self._answers(each, manager)
+            yield from self._times(case, each)
+
+    def _answers(self, referral: Referral, manager: Actor) -> Iterator[commands.Command]:
+        member = Actor("account-member", self._definition.answered_by[0], agency_id=referral.agency_id)
+        said = {"by": member, "at": START, "now": START, "referral_id": referral.referral_id}
+        if referral.state == REQUESTED:
+            yield commands.Accept(**said)
+            for reason in list(self._definition.decline_reasons)[:1]:
+                yield commands.Decline(**said, reason=reason)
+        elif referral.state == ACCEPTED:
+            yield commands.StartService(**said)
+        elif referral.state == IN_SERVICE:
+            outcome = self._definition.referrals[referral.kind].outcomes[0]
+            yield commands.Complete(**said, outcome=outcome)
+        for reason in list(self._definition.revoke_reasons)[:1]:
+            yield commands.Revoke(by=manager, at=START, now=START, referral_id=referral.referral_id, reason=reason)
+
+    def _times(self, case: Case, referral: Referral) -> Iterator[commands.Command]:
+        """A deadline that ends something runs out, with and without another agency that could be asked."""
+        for each in case.deadlines:
+            if each.subject == referral.referral_id and each.expires_at is not None:
+                yield self._tick(each, {})
+                yield self._tick(each, {each.subject: (f"{SECOND}-{each.subject}",)})
+
+    def _tick(self, each: Deadline, suitable: dict[str, tuple[str, ...]]) -> commands.Tick:
+        end = (each.expires_at or each.due_at) + timedelta(hours=1)
+        return commands.Tick(by=CLOCK, at=end, now=end, suitable=suitable, only=each.key)
+
+    def _recordings(self, records: tuple[str, ...]) -> Iterator[dict[str, str]]:
+        values = [self._values[name] if name in self._told_apart else self._values[name][:1] for name in records]
+        return (dict(zip(records, chosen, strict=True)) for chosen in product(*values))
+
+    def _manager(self) -> Actor:
+        return Actor("account-manager", self._definition.managed_by[0])

@@ -1,0 +1,158 @@
+"""Whatever a definition names must be there: stages, facts and their values, roles, consents, agencies, fields.
+
+Each fault is said with the path of the entry, so that the reader can point at its place in the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from services.cases.engine.definition import DeadlineRule, Definition, ReferralKind, Step
+from services.cases.engine.guards import COMPLETED, CONSENTS, KNOWN, REFERRALS, STAGE, Guard
+from services.cases.engine.positions import Path
+from services.cases.engine.state import OPEN
+from shared import domain
+from shared.access.actor import ROLES
+
+Found = Iterator[tuple[Path, str]]
+#: What a case knows when it opens, besides facts: a deadline may depend on it.
+ABOUT = ("severity", "age_band", "legal_class", "statistical_class", "kecamatan", "work_type", "sex")
+
+
+def faults(definition: Definition) -> Found:
+    """Everything that is named and not there, or that can have no effect."""
+    yield from _missing((definition.begins,), definition.stages, "stage", ("begins",), listed=False)
+    yield from _missing(definition.managed_by, ROLES, "role", ("managed_by",))
+    yield from _missing(definition.answered_by, ROLES, "role", ("answered_by",))
+    for fact in definition.facts.values():
+        if not fact.values:
+            yield ("facts", fact.name), f"the fact {fact.name!r} has no values: give 'values' or 'codes'"
+    for step in definition.steps.values():
+        yield from _of_step(definition, step)
+    for rule in definition.deadlines.values():
+        path: Path = ("deadlines", rule.name)
+        yield from _missing(rule.stages, definition.stages, "stage", (*path, "stages"))
+        for number, stage in enumerate(rule.stages):
+            if stage in definition.stages and definition.stages[stage].final:
+                yield (*path, "stages", number), f"nothing is due in {stage!r}: it is final"
+        yield from _of_rule(definition, rule, path)
+    for kind in definition.referrals.values():
+        yield from _of_referral(definition, kind)
+    rules = {
+        *definition.deadlines,
+        *(f"{what}:{kind}" for kind in definition.referrals for what in ("response", "service")),
+    }
+    for pause in definition.pauses.values():
+        yield from _missing(pause.deadlines, rules, "deadline", ("pauses", pause.name, "deadlines"))
+    for invariant in definition.invariants.values():
+        yield from _of_guard(definition, invariant.never, ("invariants", invariant.name, "never"))
+    if definition.referrals and not definition.answered_by:
+        yield ("referrals",), "nobody answers referrals: name the roles in 'answered_by'"
+
+
+def _of_step(definition: Definition, step: Step) -> Found:
+    path: Path = ("steps", step.name)
+    yield from _missing(step.origins, definition.stages, "stage", (*path, "from"))
+    yield from _missing(step.by, ROLES, "role", (*path, "by"))
+    yield from _missing(step.approved_by, ROLES, "role", (*path, "approved_by"))
+    yield from _missing(step.records, definition.facts, "fact", (*path, "records"))
+    yield from _missing(step.may_record, definition.facts, "fact", (*path, "may_record"))
+    yield from _missing(step.consents, definition.consents, "consent", (*path, "consents"))
+    if not step.origins:
+        yield path, f"the step {step.name!r} can be taken from no stage"
+    if not step.by:
+        yield path, f"nobody may take the step {step.name!r}"
+    yield from _of_guard(definition, step.when, (*path, "when"))
+    for number, branch in enumerate(step.to):
+        place: Path = (*path, "to", number)
+        yield from _missing((branch.stage,), definition.stages, "stage", (*place, "stage"), listed=False)
+        yield from _of_guard(definition, branch.when, (*place, "when"))
+        if branch.when is None and number < len(step.to) - 1:
+            yield (*path, "to", number + 1), "is never reached: the branch before it has no condition"
+    final = [stage for stage in step.origins if stage in definition.stages and definition.stages[stage].final]
+    if final and not step.approved_by:
+        yield path, f"the final stage {final[0]!r} can be left without a second person: name 'approved_by'"
+
+
+def _of_rule(definition: Definition, rule: DeadlineRule, path: Path) -> Found:
+    yield from _missing(rule.escalate_to, ROLES, "role", (*path, "escalate_to"))
+    if not rule.escalate_to:
+        yield path, "nobody hears of it when this deadline is breached: name the roles in 'escalate_to'"
+    if not rule.by:
+        if "otherwise" not in rule.within:
+            yield (*path, "within"), "says by which value it differs, but not by which fact: name it in 'by'"
+    elif rule.by in definition.facts:
+        values = definition.facts[rule.by].values
+        yield from _missing(
+            set(rule.within) - {"otherwise"}, values, f"value of {rule.by}", (*path, "within"), keys=True
+        )
+        if "otherwise" not in rule.within and (left := [value for value in values if value not in rule.within]):
+            yield (*path, "within"), f"there is no deadline for {rule.by} {left[0]!r}: add it, or 'otherwise'"
+    elif rule.by not in ABOUT:
+        yield (*path, "by"), f"there is no fact {rule.by!r}"
+    elif rule.by in domain.kinds():
+        known = domain.codes(rule.by)
+        yield from _missing(set(rule.within) - {"otherwise"}, known, f"code of {rule.by}", (*path, "within"), keys=True)
+    for length in rule.within.values():
+        if rule.remind is not None and rule.remind.unit == length.unit and rule.remind.amount >= length.amount:
+            yield (*path, "remind"), f"the reminder comes {rule.remind} before a deadline of {length}"
+            break
+
+
+def _of_referral(definition: Definition, kind: ReferralKind) -> Found:
+    path: Path = ("referrals", kind.name)
+    fields = {*domain.identifying_fields("person"), *domain.identifying_fields("report")}
+    yield from _missing(kind.agency_kinds, domain.codes("agency_kind"), "kind of agency", (*path, "agency_kinds"))
+    yield from _missing(kind.stages, definition.stages, "stage", (*path, "stages"))
+    yield from _missing(kind.consents, definition.consents, "consent", (*path, "consents"))
+    yield from _missing(kind.sees, fields, "identifying field", (*path, "sees"))
+    if not kind.agency_kinds:
+        yield path, f"no agency gives {kind.name!r}"
+    if not kind.outcomes:
+        yield path, f"{kind.name!r} has no outcome"
+    yield from _of_rule(definition, kind.response, (*path, "response"))
+    if kind.response.expires is None:
+        yield (*path, "response"), "a referral that nobody answers would wait for ever: say when it 'expires'"
+    if kind.service is not None:
+        yield from _of_rule(definition, kind.service, (*path, "service"))
+
+
+def _of_guard(definition: Definition, guard: Guard | None, path: Path) -> Found:
+    if guard is None:
+        return
+    recorded = {name for step in definition.steps.values() for name in (*step.records, *step.may_record)}
+    for name in sorted(guard.variables() - set(KNOWN)):
+        if name not in definition.facts:
+            near = f"facts, {CONSENTS}, {REFERRALS}, {COMPLETED}, {STAGE}"
+            yield path, f"the condition asks for {name!r}: there are only {near}"
+        elif name not in recorded:
+            yield path, f"the condition asks for the fact {name!r}, which no step records"
+    for name, value in guard.literals():
+        values = _values(definition, name)
+        if values is not None and value not in values:
+            yield path, f"{name} is never {value!r}: it is one of {', '.join(values)}"
+    for consent in guard.fields_of(CONSENTS):
+        if consent not in definition.consents:
+            yield path, f"there is no consent {consent!r}"
+
+
+def _values(definition: Definition, name: str) -> Iterable[str] | None:
+    if name in definition.facts:
+        return definition.facts[name].values
+    return {STAGE: tuple(definition.stages), "kind": tuple(definition.referrals), "state": OPEN}.get(name)
+
+
+def _missing(
+    names: Iterable[str],
+    known: Iterable[str] | Mapping[str, object],
+    what: str,
+    path: Path,
+    *,
+    listed: bool = True,
+    keys: bool = False,
+) -> Found:
+    there = set(known)
+    for number, name in enumerate(sorted(names) if keys else names):
+        if name not in there:
+            place = (*path, name) if keys else (*path, number) if listed else path
+            yield place, f"there is no {what} {name!r}"
