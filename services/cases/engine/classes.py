@@ -7,10 +7,11 @@ text uses a name in any other way, nothing is folded: the check may take longer,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from services.cases.engine.definition import Definition
 from services.cases.engine.guards import REFERRALS, Guard
+from services.cases.engine.state import OPEN
 
 _COMPARISON = r"\b{name}\s*(?:(?:==|!=)\s*(?:null|'[^']*'|\"[^\"]*\")|\s+in\s+\[[^\]]*\])"
 _WHETHER = re.compile(r"\bsize\(referrals\)\s*(?:==|!=|>)\s*0\b(?!\.)|\breferrals\.(?:exists|all)\(")
@@ -34,7 +35,7 @@ def representatives(definition: Definition) -> dict[str, tuple[str, ...]]:
 
 def told_apart(definition: Definition) -> set[str]:
     """The facts that some condition asks for: the others make no difference to what can happen."""
-    asked = set().union(*(guard.variables() for guard in guards(definition)), set())
+    asked = set().union(*(guard.asks for guard in guards(definition)), set())
     return asked & set(definition.facts)
 
 
@@ -43,39 +44,50 @@ def remembered(definition: Definition) -> set[str]:
     that record it is decided there and then."""
     later: set[str] = set()
     for step in definition.steps.values():
-        later |= step.when.variables() if step.when is not None else set()
+        later |= step.when.asks if step.when is not None else set()
         for branch in step.to:
-            later |= branch.when.variables() - set(step.records) if branch.when is not None else set()
+            later |= branch.when.asks - set(step.records) if branch.when is not None else set()
     for invariant in definition.invariants.values():
-        later |= invariant.never.variables()
+        later |= invariant.never.asks
     return later & set(definition.facts)
 
 
 def counts_referrals(definition: Definition) -> bool:
     """Whether some condition can tell two equal referrals from one. Asking whether there is any, or one of a kind, or
     whether all are, cannot."""
-    return any(REFERRALS in guard.variables() and not _only_whether(guard.text) for guard in guards(definition))
+    return any(REFERRALS in guard.asks and not _only_whether(guard.text) for guard in guards(definition))
 
 
 def kind_classes(definition: Definition) -> dict[str, str]:
     """Kind of referral -> the kind that stands for it: the first with the same consents and stages that no condition
     tells from it."""
+    chosen: dict[object, str] = {}
+    treated = _treated(definition)
+    return {
+        kind.name: chosen.setdefault((kind.consents, kind.stages, treated(kind.name)), kind.name)
+        for kind in definition.referrals.values()
+    }
+
+
+def state_classes(definition: Definition) -> dict[str, str]:
+    """State of an open referral -> the state that stands for it: the first that no condition tells from it."""
+    chosen: dict[object, str] = {}
+    treated = _treated(definition)
+    return {state: chosen.setdefault(treated(state), state) for state in OPEN}
+
+
+def _treated(definition: Definition) -> Callable[[str], object]:
+    """What conditions make of a text that they may name: with which others they name it, and whether on its own."""
     texts = [guard.text for guard in guards(definition)]
     sets = [values for text in texts for values in _literal_sets(text)]
     beside = {value for text in texts for value in _strings(_COMPARED.sub("", text))}
-    chosen: dict[object, str] = {}
-    classes = {}
-    for kind in definition.referrals.values():
-        alone = kind.name if kind.name in beside else ""
-        signature = (kind.consents, kind.stages, alone, tuple(kind.name in values for values in sets))
-        classes[kind.name] = chosen.setdefault(signature, kind.name)
-    return classes
+    return lambda value: (value if value in beside else "", tuple(value in values for values in sets))
 
 
 def _first_of_each(definition: Definition, fact: str, values: Iterable[str]) -> tuple[str, ...]:
     memberships: dict[str, list[bool]] = {value: [] for value in values}
     for guard in guards(definition):
-        if fact not in guard.variables():
+        if fact not in guard.asks:
             continue
         comparisons = re.findall(_COMPARISON.format(name=fact), guard.text)
         uses = re.findall(rf"\b{fact}\b", _STRINGS.sub("", guard.text))

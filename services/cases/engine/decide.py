@@ -195,7 +195,10 @@ def _facts(definition: Definition, step: Step, command: TakeStep) -> Iterator[Re
 
 def holds(definition: Definition, case: Case, guard: Guard, facts: dict[str, Any] | None = None) -> bool:
     """Whether a guard holds for a case, with facts that a step adds. Raises GuardFailed."""
-    return guard.holds({**case.knows(definition.facts, definition.consents), **(facts or {})})
+    known = case.knows(guard.asks, definition.consents)
+    return guard.holds(
+        known if facts is None else {**known, **{name: facts[name] for name in guard.asks & facts.keys()}}
+    )
 
 
 def _step_taken(definition: Definition, case: Case, step: Step, facts: Any, command: Command) -> Event:

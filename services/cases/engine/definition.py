@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from services.cases.engine.guards import Guard
@@ -34,11 +35,7 @@ class Duration:
 
     def after(self, moment: datetime) -> datetime:
         """The moment that lies this long after another."""
-        if self.unit == WORKING_DAYS:
-            return add_working_days(moment, int(self.amount))
-        if self.unit == WORKING_HOURS:
-            return add_working_hours(moment, self.amount)
-        return moment + timedelta(hours=self.amount)
+        return _after(self.unit, self.amount, moment)
 
     def between(self, start: datetime, end: datetime) -> Duration:
         """How much of this unit lies between two moments; none if the end is not after the start."""
@@ -50,6 +47,15 @@ class Duration:
 
     def __str__(self) -> str:
         return f"{self.amount:g} {self.unit.replace('_', ' ')}"
+
+
+@lru_cache(maxsize=4096)
+def _after(unit: str, amount: float, moment: datetime) -> datetime:
+    if unit == WORKING_DAYS:
+        return add_working_days(moment, int(amount))
+    if unit == WORKING_HOURS:
+        return add_working_hours(moment, amount)
+    return moment + timedelta(hours=amount)
 
 
 @dataclass(frozen=True)

@@ -69,11 +69,11 @@ def _step_taken(definition: Definition, case: Case, event: Event) -> Case:
 
 def _begun(definition: Definition, case: Case, event: Event) -> tuple[Deadline, ...]:
     """The deadlines that an event begins; those that a pause of the case holds stand still from the beginning."""
+    begun = deadlines.read(event.data.get("deadlines", ()))
+    if not case.pauses:
+        return begun
     still = {name for pause in case.pauses for name in definition.pauses[pause].deadlines}
-    return tuple(
-        deadlines.paused(definition, each, event.at) if each.name in still else each
-        for each in deadlines.read(event.data.get("deadlines", ()))
-    )
+    return tuple(deadlines.paused(definition, each, event.at) if each.name in still else each for each in begun)
 
 
 def _consent_given(_: Definition, case: Case, event: Event) -> Case:

@@ -2,13 +2,14 @@
 
 So the first way found to a state is a shortest one: a counter-example is a story of as few commands as can be. States
 that differ only in what no condition can see (times, ids, which of two equal referrals) count as one. Time passes by a
-command of its own: a deadline runs out, all at once, whenever that can matter.
+command of its own: a deadline runs out, all at once, whenever that can matter. What no condition can see (an agency
+accepts) is gone through together with what follows it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -49,8 +50,8 @@ class Node:
 
     case: Case
     before: Marking | None = None
-    move: Move | None = None
-    following: list[Marking] = field(default_factory=list)
+    moves: tuple[Move, ...] = ()
+    following: set[Marking] = field(default_factory=set)
 
 
 @dataclass
@@ -67,12 +68,12 @@ class Space:
 
     def way(self, marking: Marking) -> list[Move]:
         """The shortest way from the opening to a state."""
-        moves = []
+        moves: list[Move] = []
         node = self.nodes[marking]
-        while node.move is not None and node.before is not None:
-            moves.append(node.move)
+        while node.before is not None:
+            moves[:0] = node.moves
             node = self.nodes[node.before]
-        return moves[::-1]
+        return moves
 
 
 def explore(definition: Definition, parallel: int = 4, most: int = MOST_STATES) -> Space:
@@ -90,7 +91,9 @@ class _Explorer:
         self._remembered = sorted(classes.remembered(definition))
         self._counts = classes.counts_referrals(definition)
         self._classes = classes.kind_classes(definition)
-        self._completed_seen = any("completed" in guard.variables() for guard in classes.guards(definition))
+        self._states = classes.state_classes(definition)
+        self._asked_next: set[tuple[str, str]] = set()
+        self._completed_seen = any("completed" in guard.asks for guard in classes.guards(definition))
 
     def space(self) -> Space:
         space = Space()
@@ -104,25 +107,37 @@ class _Explorer:
         while waiting:
             here = waiting.popleft()
             node = space.nodes[here]
-            for command in self._commands(node.case):
-                try:
-                    reached = self._run(node.case, command)
-                except GuardFailed as error:
-                    space.failed.append((here, command, str(error)))
-                    continue
-                if reached is None:
-                    continue
-                events, case = reached
-                self._note(space, events)
-                space.moves += 1
+            for moves, case in self._following(space, here, node.case, self._commands(node.case)):
                 there = self._marking(case)
-                node.following.append(there)
+                node.following.add(there)
                 if there not in space.nodes:
                     if len(space.nodes) >= self._most:
                         raise TooManyStates
-                    space.nodes[there] = Node(self._kept(case), here, Move(command, events))
+                    space.nodes[there] = Node(self._kept(case), here, moves)
                     waiting.append(there)
         return space
+
+    def _following(
+        self, space: Space, here: Marking, case: Case, tried: Iterable[commands.Command]
+    ) -> Iterator[tuple[tuple[Move, ...], Case]]:
+        """Where the possible ones of the commands lead. One that no condition can see leads on to what it allows."""
+        for command in tried:
+            try:
+                reached = self._run(case, command)
+            except GuardFailed as error:
+                space.failed.append((here, command, str(error)))
+                continue
+            if reached is None:
+                continue
+            events, after = reached
+            self._note(space, events)
+            space.moves += 1
+            first = Move(command, events)
+            yield (first,), after
+            if isinstance(command, commands.Accept | commands.StartService) and self._marking(after) == here:
+                then = self._answers(after.referrals[command.referral_id], self._manager())
+                for moves, last in self._following(space, here, after, then):
+                    yield (first, *moves), last
 
     def _run(self, case: Case, command: commands.Command) -> tuple[tuple[Event, ...], Case] | None:
         decided = decide(self._definition, case, command)
@@ -143,7 +158,7 @@ class _Explorer:
     def _marking(self, case: Case) -> Marking:
         """What tells this state from others, as far as anything that can happen depends on it."""
         awaited = case.awaited
-        referrals = [(self._classes[each.kind], each.state) for each in case.open_referrals()]
+        referrals = [(self._classes[each.kind], self._states[each.state]) for each in case.open_referrals()]
         done = {self._classes[each.kind] for each in case.referrals.values() if each.state == DONE}
         return (
             case.stage,
@@ -187,9 +202,7 @@ class _Explorer:
         if sum(1 for _ in case.open_referrals()) < self._parallel:
             for name in dict.fromkeys(self._classes.values()):
                 kind = self._definition.referrals[name]
-                free = next(
-                    f"referral-{n}" for n in range(len(case.referrals) + 1) if f"referral-{n}" not in case.referrals
-                )
+                free = f"referral-{case.version}"
                 yield commands.RequestReferral(
                     by=manager,
                     at=START,
@@ -209,7 +222,7 @@ class _Explorer:
 
     def _answers(self, referral: Referral, manager: Actor) -> Iterator[commands.Command]:
         member = Actor("account-member", self._definition.answered_by[0], agency_id=referral.agency_id)
-        said = {"by": member, "at": START, "now": START, "referral_id": referral.referral_id}
+        said: dict[str, Any] = {"by": member, "at": START, "now": START, "referral_id": referral.referral_id}
         if referral.state == REQUESTED:
             yield commands.Accept(**said)
             for reason in list(self._definition.decline_reasons)[:1]:
@@ -223,11 +236,14 @@ class _Explorer:
             yield commands.Revoke(by=manager, at=START, now=START, referral_id=referral.referral_id, reason=reason)
 
     def _times(self, case: Case, referral: Referral) -> Iterator[commands.Command]:
-        """A deadline that ends something runs out, with and without another agency that could be asked."""
+        """A deadline that ends something runs out. That another agency is asked then is a request like any other, so
+        it is tried once in each stage."""
         for each in case.deadlines:
             if each.subject == referral.referral_id and each.expires_at is not None:
                 yield self._tick(each, {})
-                yield self._tick(each, {each.subject: (f"{SECOND}-{each.subject}",)})
+                if (each.name, case.stage) not in self._asked_next:
+                    self._asked_next.add((each.name, case.stage))
+                    yield self._tick(each, {each.subject: (f"{SECOND}-{each.subject}",)})
 
     def _tick(self, each: Deadline, suitable: dict[str, tuple[str, ...]]) -> commands.Tick:
         end = (each.expires_at or each.due_at) + timedelta(hours=1)

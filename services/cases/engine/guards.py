@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cel
@@ -39,9 +39,14 @@ class Guard:
     """A compiled condition. Two with the same text are equal."""
 
     text: str
+    asks: frozenset[str] = field(init=False, compare=False, repr=False)
+    """The names that it asks for, without those that it binds itself."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_program", _compiled(self.text))
+        program = _compiled(self.text)
+        bound = re.findall(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,", self.text)
+        object.__setattr__(self, "_program", program)
+        object.__setattr__(self, "asks", frozenset(program.variables()) - frozenset(bound))
 
     def holds(self, known: Mapping[str, Any]) -> bool:
         """Whether it holds. Raises GuardFailed."""
@@ -52,12 +57,6 @@ class Guard:
         if not isinstance(answer, bool):
             raise GuardFailed(f"{self.text}: the answer is neither true nor false")
         return answer
-
-    def variables(self) -> set[str]:
-        """The names that it asks for, without those that it binds itself."""
-        bound = set(re.findall(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,", self.text))
-        names: list[str] = self._program.variables()  # type: ignore[attr-defined]
-        return set(names) - bound
 
     def fields_of(self, name: str) -> set[str]:
         """What it asks for by name of a mapping: `services` of `consents.services`."""

@@ -121,7 +121,7 @@ def _of_guard(definition: Definition, guard: Guard | None, path: Path) -> Found:
     if guard is None:
         return
     recorded = {name for step in definition.steps.values() for name in (*step.records, *step.may_record)}
-    for name in sorted(guard.variables() - set(KNOWN)):
+    for name in sorted(guard.asks - set(KNOWN)):
         if name not in definition.facts:
             near = f"facts, {CONSENTS}, {REFERRALS}, {COMPLETED}, {STAGE}"
             yield path, f"the condition asks for {name!r}: there are only {near}"

@@ -5,7 +5,7 @@ Values only. Ids and codes, never an identity.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
@@ -141,13 +141,17 @@ class Case(Value):
         """Those that still ask something of somebody, in the order in which they were asked."""
         return (each for each in self.referrals.values() if each.open)
 
-    def knows(self, fact_names: Mapping[str, Any], consents: Mapping[str, Any]) -> dict[str, Any]:
-        """What a guard sees of it."""
-        return {
-            **dict.fromkeys(fact_names),
-            **self.facts,
-            STAGE: self.stage,
-            CONSENTS: {name: name in self.consents for name in consents},
-            REFERRALS: [{"kind": each.kind, "state": each.state} for each in self.open_referrals()],
-            COMPLETED: sorted({each.kind for each in self.referrals.values() if each.state == DONE}),
-        }
+    def knows(self, asked: Iterable[str], consents: Iterable[str]) -> dict[str, Any]:
+        """What a guard sees of it, of what it asks for; a fact that nobody recorded is None."""
+        return {name: self._known(name, consents) for name in asked}
+
+    def _known(self, name: str, consents: Iterable[str]) -> Any:
+        if name == STAGE:
+            return self.stage
+        if name == CONSENTS:
+            return {consent: consent in self.consents for consent in consents}
+        if name == REFERRALS:
+            return [{"kind": each.kind, "state": each.state} for each in self.open_referrals()]
+        if name == COMPLETED:
+            return sorted({each.kind for each in self.referrals.values() if each.state == DONE})
+        return self.facts.get(name)
