@@ -92,7 +92,7 @@ class _Explorer:
         self._counts = classes.counts_referrals(definition)
         self._classes = classes.kind_classes(definition)
         self._states = classes.state_classes(definition)
-        self._asked_next: set[tuple[str, str]] = set()
+        self._ended: set[tuple[type, bool, str, str]] = set()
         self._completed_seen = any("completed" in guard.asks for guard in classes.guards(definition))
 
     def space(self) -> Space:
@@ -135,7 +135,7 @@ class _Explorer:
             first = Move(command, events)
             yield (first,), after
             if isinstance(command, commands.Accept | commands.StartService) and self._marking(after) == here:
-                then = self._answers(after.referrals[command.referral_id], self._manager())
+                then = self._answers(after, after.referrals[command.referral_id], self._manager())
                 for moves, last in self._following(space, here, after, then):
                     yield (first, *moves), last
 
@@ -217,35 +217,42 @@ class _Explorer:
             if (each.kind, each.state) in seen:
                 continue
             seen.add((each.kind, each.state))
-            yield from self._answers(each, manager)
-            yield from self._times(case, each)
+            yield from self._answers(case, each, manager)
 
-    def _answers(self, referral: Referral, manager: Actor) -> Iterator[commands.Command]:
+    def _answers(self, case: Case, referral: Referral, manager: Actor) -> Iterator[commands.Command]:
         member = Actor("account-member", self._definition.answered_by[0], agency_id=referral.agency_id)
         said: dict[str, Any] = {"by": member, "at": START, "now": START, "referral_id": referral.referral_id}
         if referral.state == REQUESTED:
             yield commands.Accept(**said)
-            for reason in list(self._definition.decline_reasons)[:1]:
-                yield commands.Decline(**said, reason=reason)
         elif referral.state == ACCEPTED:
             yield commands.StartService(**said)
-        elif referral.state == IN_SERVICE:
-            outcome = self._definition.referrals[referral.kind].outcomes[0]
-            yield commands.Complete(**said, outcome=outcome)
-        for reason in list(self._definition.revoke_reasons)[:1]:
+        elif self._completed_seen:
+            yield self._complete(referral, said)
+        revocable = list(self._definition.revoke_reasons)[:1]
+        for reason in revocable:
             yield commands.Revoke(by=manager, at=START, now=START, referral_id=referral.referral_id, reason=reason)
+        # However else it ends, the case is then as if it had been revoked: seen once in each stage, that is enough.
+        for end in self._ends(case, referral, said):
+            tried = type(end), bool(getattr(end, "suitable", ())), referral.kind, case.stage
+            if tried not in self._ended or not revocable:
+                self._ended.add(tried)
+                yield end
 
-    def _times(self, case: Case, referral: Referral) -> Iterator[commands.Command]:
-        """A deadline that ends something runs out. That another agency is asked then is a request like any other, so
-        it is tried once in each stage."""
+    def _ends(self, case: Case, referral: Referral, said: dict[str, Any]) -> Iterator[commands.Command]:
+        if referral.state == REQUESTED:
+            for reason in list(self._definition.decline_reasons)[:1]:
+                yield commands.Decline(**said, reason=reason)
+        if referral.state == IN_SERVICE and not self._completed_seen:
+            yield self._complete(referral, said)
         for each in case.deadlines:
             if each.subject == referral.referral_id and each.expires_at is not None:
-                yield self._tick(each, {})
-                if (each.name, case.stage) not in self._asked_next:
-                    self._asked_next.add((each.name, case.stage))
-                    yield self._tick(each, {each.subject: (f"{SECOND}-{each.subject}",)})
+                yield self._passes(each, {})
+                yield self._passes(each, {each.subject: (f"{SECOND}-{each.subject}",)})
 
-    def _tick(self, each: Deadline, suitable: dict[str, tuple[str, ...]]) -> commands.Tick:
+    def _complete(self, referral: Referral, said: dict[str, Any]) -> commands.Command:
+        return commands.Complete(**said, outcome=self._definition.referrals[referral.kind].outcomes[0])
+
+    def _passes(self, each: Deadline, suitable: dict[str, tuple[str, ...]]) -> commands.Tick:
         end = (each.expires_at or each.due_at) + timedelta(hours=1)
         return commands.Tick(by=CLOCK, at=end, now=end, suitable=suitable, only=each.key)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from services.cases.engine.definition import Duration
 from services.cases.engine.guards import COMPLETED, CONSENTS, REFERRALS, STAGE
@@ -21,8 +21,7 @@ ENDED = (DECLINED, EXPIRED, REVOKED, DONE)
 RUNNING, REMINDED, BREACHED, LATE, PAUSED = "running", "reminded", "breached", "late", "paused"
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """A fact about a case. `at` is when it happened: paper is dated back."""
 
     type: str
