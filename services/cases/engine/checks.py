@@ -33,11 +33,11 @@ class Checked:
 def check(definition: Definition, parallel: int = PARALLEL) -> Checked:
     """Goes through all that can happen with at most `parallel` open referrals. Raises TooManyStates."""
     space = explore(definition, parallel)
-    found = [
+    # Where a condition cannot be answered, what cannot be reached because of it is not said too.
+    found = list(_failed(definition, space)) or [
         *_unreached(definition, space),
         *_stranded(definition, space),
         *_broken(definition, space),
-        *_failed(definition, space),
     ]
     faults = []
     ways = []
@@ -126,9 +126,9 @@ def _broken(definition: Definition, space: Space) -> Found:
 def _failed(definition: Definition, space: Space) -> Found:
     """Conditions that could not be answered, each once."""
     seen: set[str] = set()
-    for marking, command, message in space.failed:
-        if message not in seen:
-            seen.add(message)
+    for marking, command, error in space.failed:
+        if error.text not in seen:
+            seen.add(error.text)
             step = getattr(command, "step", "")
             path: Path = ("steps", step) if step else ("steps",)
-            yield path, f"a condition cannot be answered: {message}", space.way(marking)
+            yield path, f"cannot be answered: {error}", space.way(marking)

@@ -64,7 +64,7 @@ class Space:
     """(step, from, to) of every step that was taken."""
     requested: set[str] = field(default_factory=set)
     began: set[str] = field(default_factory=set)
-    failed: list[tuple[Marking, commands.Command, str]] = field(default_factory=list)
+    failed: list[tuple[Marking, commands.Command, GuardFailed]] = field(default_factory=list)
 
     def way(self, marking: Marking) -> list[Move]:
         """The shortest way from the opening to a state."""
@@ -125,7 +125,7 @@ class _Explorer:
             try:
                 reached = self._run(case, command)
             except GuardFailed as error:
-                space.failed.append((here, command, str(error)))
+                space.failed.append((here, command, error))
                 continue
             if reached is None:
                 continue

@@ -33,6 +33,12 @@ class GuardSyntaxError(Exception):
 class GuardFailed(Exception):
     """The guard cannot be answered for this case: it compares what cannot be compared, or is not yes or no."""
 
+    def __init__(self, text: str, known: Mapping[str, Any]) -> None:
+        plain = {name: value for name, value in known.items() if value is None or isinstance(value, str)}
+        where = " and ".join(f"{name} is {value or 'not recorded'}" for name, value in sorted(plain.items()))
+        self.text = text
+        super().__init__(text + (f" where {where}" if where else ""))
+
 
 @dataclass(frozen=True)
 class Guard:
@@ -52,10 +58,10 @@ class Guard:
         """Whether it holds. Raises GuardFailed."""
         try:
             answer = self._program.execute(known)  # type: ignore[attr-defined]
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise GuardFailed(f"{self.text}: {str(error).splitlines()[0]}") from None
+        except (RuntimeError, TypeError, ValueError):
+            raise GuardFailed(self.text, known) from None
         if not isinstance(answer, bool):
-            raise GuardFailed(f"{self.text}: the answer is neither true nor false")
+            raise GuardFailed(self.text, known)
         return answer
 
     def fields_of(self, name: str) -> set[str]:
@@ -77,4 +83,5 @@ def _compiled(text: str) -> Any:
         point = _POINT.search(str(error))
         if point is None:
             raise GuardSyntaxError("is no CEL expression", 0) from None
-        raise GuardSyntaxError(point[3], int(point[2]) - 1) from None
+        # What it says after that is a list of all that the grammar would allow.
+        raise GuardSyntaxError(point[3].partition(" expecting ")[0], int(point[2]) - 1) from None

@@ -106,6 +106,9 @@ def _of_referral(definition: Definition, kind: ReferralKind) -> Found:
     yield from _missing(kind.stages, definition.stages, "stage", (*path, "stages"))
     yield from _missing(kind.consents, definition.consents, "consent", (*path, "consents"))
     yield from _missing(kind.sees, fields, "identifying field", (*path, "sees"))
+    for number, stage in enumerate(kind.stages):
+        if stage in definition.stages and definition.stages[stage].final:
+            yield (*path, "stages", number), f"nobody is asked in {stage!r}: it is final"
     if not kind.agency_kinds:
         yield path, f"no agency gives {kind.name!r}"
     if not kind.outcomes:
