@@ -47,7 +47,8 @@ class Played:
 
     def tries(self, kind: type[commands.Command], by: Actor, /, **said: Any) -> tuple[Event, ...] | Refusal:
         """What a command would come to; nothing changes."""
-        return decide(self.definition, self._case, kind(**{"by": by, "at": self.now, "now": self.now} | said))
+        rest: dict[str, Any] = {"by": by, "at": self.now, "now": self.now} | said
+        return decide(self.definition, self._case, kind(**rest))
 
     def does(self, kind: type[commands.Command], by: Actor, /, **said: Any) -> tuple[Event, ...]:
         """Gives a command that must be possible."""

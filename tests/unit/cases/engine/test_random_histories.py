@@ -18,7 +18,7 @@ from services.cases.engine import Case, Event, Refusal, available, commands, dec
 from services.cases.engine.decide import holds
 from services.cases.engine.state import ENDED, PAUSED
 from shared.access.actor import ROLES, Actor
-from tests.unit.cases.engine.cases import CLOCK, MONDAY, shipped
+from tests.unit.cases.engine.cases import CLOCK, Played, shipped
 
 DEFINITION = shipped()
 AGENCIES = ("agency-one", "agency-two")
@@ -54,16 +54,13 @@ class Histories(RuleBasedStateMachine):
     said: list[tuple[str, str, str, datetime]]
     """What the clock has said of a deadline: (what, name, subject, due)."""
 
-    @initialize(severity=strategies.sampled_from(["emergency", "high", "medium", "low"]))
-    def opens(self, severity: str) -> None:
-        """A report has come in."""
-        self.now, self.history, self.said = MONDAY, [], []
-        about = {"severity": severity}
-        opened = commands.Open(by=CLOCK, at=self.now, now=self.now, case_id="case-1", about=about)
-        decided = decide(DEFINITION, None, opened)
-        assert not isinstance(decided, Refusal)
-        self.history += decided
-        self.case = evolve(DEFINITION, None, decided[0])
+    @initialize(severity=strategies.sampled_from(["emergency", "high", "medium", "low"]), far=strategies.booleans())
+    def opens(self, severity: str, far: bool) -> None:
+        """A report has come in; half of the cases are already at their services, where most can happen."""
+        played = Played(severity=severity)
+        if far:
+            played.in_implementation()
+        self.now, self.history, self.case, self.said = played.now, played.history, played.case, []
 
     @rule(data=strategies.data())
     def does_what_is_possible(self, data: strategies.DataObject) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 
 import pytest
 
@@ -20,7 +22,7 @@ def test_it_strands_no_case_and_breaks_no_invariant(parallel: int) -> None:
 
 def test_everything_has_a_name_in_both_languages() -> None:
     definition = shipped()
-    named = chain(
+    named: Iterable[Any] = chain(
         definition.stages.values(),
         definition.steps.values(),
         definition.facts.values(),
