@@ -13,7 +13,8 @@ from pymongo.database import Database
 
 from shared import clock as clocks
 from shared import failpoints, mongo
-from shared.access.audit import Audit
+from shared.access.audit import Audit, Heads
+from shared.access.tokens import load_private_key
 from shared.clock import utc_now
 from shared.journal import Journal
 from shared.settings import VAULT_SERVICES, Settings
@@ -42,7 +43,7 @@ class Foundation:
         clocks.configure(settings.clock_file)
         client = mongo.client(settings)
         database = mongo.database(client, settings.prefix + settings.service)
-        audit = Audit(mongo.database(client, settings.prefix + AUDIT), clock)
+        audit = Audit(mongo.database(client, settings.prefix + AUDIT), clock, _heads(settings, clock))
         vault = None
         if settings.service in VAULT_SERVICES and settings.vault_key_file is not None:
             vault = Vault(
@@ -56,3 +57,9 @@ class Foundation:
         if self.vault is None:
             raise RuntimeError(f"{self.settings.service} has no vault")
         return self.vault
+
+
+def _heads(settings: Settings, clock: Callable[[], datetime]) -> Heads | None:
+    if settings.audit_key_file is None or settings.audit_heads is None:
+        return None
+    return Heads(settings.audit_heads, load_private_key(settings.audit_key_file), clock)

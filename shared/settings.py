@@ -17,6 +17,8 @@ Environment = Literal["local", "production"]
 
 SERVICES = ("directory", "intake", "cases", "notifications", "reporting")
 VAULT_SERVICES = ("intake", "cases")
+AUDITING_SERVICES = ("directory", *VAULT_SERVICES)
+"""Those that show identities, or who has looked at them."""
 
 MINIMUM_SECRET_LENGTH = 32
 WELL_KNOWN = ("secret", "password", "changeme", "change-me", "default", "development", "example", "rujukan", "test")
@@ -42,6 +44,10 @@ class Settings:
     token_private_key_file: Path | None
     token_public_key_file: Path | None
     vault_key_file: Path | None
+    audit_key_file: Path | None
+    """Signs the heads of the audit log."""
+    audit_heads: Path | None
+    """Where they are kept: on another disk or machine than the database, if there is one."""
     demonstration: bool
     failpoints: tuple[str, ...]
     clock_file: Path | None = None
@@ -77,6 +83,10 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         token_private_key_file=env.path("RUJUKAN_TOKEN_PRIVATE_KEY_FILE", required=service == "directory"),
         token_public_key_file=env.path("RUJUKAN_TOKEN_PUBLIC_KEY_FILE", required=True),
         vault_key_file=env.path("RUJUKAN_VAULT_KEY_FILE", required=service in VAULT_SERVICES),
+        audit_key_file=env.path("RUJUKAN_AUDIT_KEY_FILE", required=production and service in AUDITING_SERVICES),
+        audit_heads=env.path(
+            "RUJUKAN_AUDIT_HEADS", required=production and service in AUDITING_SERVICES, what="a directory"
+        ),
         demonstration=env.boolean("RUJUKAN_DEMONSTRATION", default=False),
         failpoints=tuple(name for name in env.text("RUJUKAN_FAILPOINTS", default="").split(",") if name),
         clock_file=env.path("RUJUKAN_CLOCK_FILE", required=False),
@@ -126,11 +136,11 @@ class _Environment:
             raise SettingsError(f"{name}: expected {' or '.join(choices)}, found {value!r}")
         return value
 
-    def path(self, name: str, required: bool) -> Path | None:
+    def path(self, name: str, required: bool, what: str = "a key file") -> Path | None:
         value = self._environ.get(name)
         if not value:
             if required:
-                raise SettingsError(f"{name} is not set: the path of a key file")
+                raise SettingsError(f"{name} is not set: the path of {what}")
             return None
         return Path(value)
 

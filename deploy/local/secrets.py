@@ -1,7 +1,8 @@
 """The secrets of one machine: made at the first start, kept in a file that only its owner can read.
 
 `secrets.env` holds passwords and signing secrets as KEY=VALUE lines; key files lie beside it in `keys/`. Nothing here
-is for a server: there, secrets come from its own store (see docs/operators.md).
+is for a server: there, secrets come from its own store (see docs/operators.md). The signed heads of the audit log lie
+beside them too, where a server keeps them on another disk.
 """
 
 import os
@@ -14,6 +15,7 @@ from shared.settings import SERVICES
 FILE = "secrets.env"
 ROOT_PASSWORD = "RUJUKAN_ROOT_MONGODB_PASSWORD"  # noqa: S105 - the variable's name
 TOKEN_PRIVATE, TOKEN_PUBLIC, VAULT = "token-private.json", "token-public.json", "vault.json"
+AUDIT_PRIVATE, AUDIT_PUBLIC, AUDIT_HEADS = "audit-private.pem", "audit-public.pem", "audit-heads"
 
 
 def ensure(state: Path) -> dict[str, str]:
@@ -41,10 +43,17 @@ def ensure_keys(state: Path) -> dict[str, str]:
         create_key_files(private, public)
     if not vault.exists():
         create_key_file(vault)
+    audit = directory / AUDIT_PRIVATE
+    if not audit.exists():
+        create_key_files(audit, directory / AUDIT_PUBLIC)
+    heads = state / AUDIT_HEADS
+    heads.mkdir(mode=0o700, exist_ok=True)
     return {
         "RUJUKAN_TOKEN_PRIVATE_KEY_FILE": str(private),
         "RUJUKAN_TOKEN_PUBLIC_KEY_FILE": str(public),
         "RUJUKAN_VAULT_KEY_FILE": str(vault),
+        "RUJUKAN_AUDIT_KEY_FILE": str(audit),
+        "RUJUKAN_AUDIT_HEADS": str(heads),
     }
 
 

@@ -118,6 +118,7 @@ def _page(case: dict[str, Any], form: ScreeningForm | None, opened: Any = None) 
         form=form if case["stage"] == model.SCREENING and may(actor, "case.screen", case) else None,
         identities=opened,
         may_open=bool(may(actor, "case.read_identity", case)),
+        may_audit=bool(may(actor, "audit.read")),
         history=list(reversed(entries)),
         now=foundation.clock(),
     )

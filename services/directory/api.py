@@ -1,4 +1,4 @@
-"""Directory's JSON: agencies, companies, people, accounts, sessions, and the exchange for the reverse proxy.
+"""Directory's JSON: agencies, companies, people, accounts, sessions, the audit log, and the exchange for the proxy.
 
 A list has `items`, `page`, `page_size` and `total`. A change names the version it knows in If-Match.
 """
@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from flask_babel import gettext
 
-from services.directory import commands, schemas, sessions, store
+from services.directory import commands, looks, schemas, sessions, store
 from services.directory.throttle import TooManyAttempts
 from shared.access import current_actor, may, permit, public, requires
 from shared.access.tokens import AUTH_HEADER, HEADER
@@ -28,9 +28,10 @@ companies = Blueprint("companies-api", __name__, url_prefix="/companies", descri
 people = Blueprint("people-api", __name__, url_prefix="/people", description="Staff of the agencies.")
 accounts = Blueprint("accounts-api", __name__, url_prefix="/accounts", description="Who may sign in, and as what.")
 session = Blueprint("sessions-api", __name__, url_prefix="/sessions", description="Signing in and out.")
+audit = Blueprint("audit-api", __name__, url_prefix="/audit", description="Who has looked at whose identity.")
 internal = Pages("internal", __name__)
 
-BLUEPRINTS = [agencies, companies, people, accounts, session]
+BLUEPRINTS = [agencies, companies, people, accounts, session, audit]
 
 #: An entry as stored, the status, and the headers.
 Answer = tuple[Mapping[str, Any], int, dict[str, str]]
@@ -299,6 +300,28 @@ class OneSession(MethodView):
         """End one of your sessions."""
         if not sessions.end_session(current_foundation(), current_actor(), session_id):
             raise Problem(404, "not_found")
+
+
+@audit.route("/entries")
+class AuditEntries(MethodView):
+    @audit.arguments(schemas.LooksPaging, location="query")
+    @audit.response(200, schemas.list_of(schemas.Look))
+    @requires("audit.read")
+    def get(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Who has looked at a record, the latest first. That you asked is recorded too."""
+        number, size = question["page"], question["page_size"]
+        actor, subject = current_actor(), question["subject"]
+        items, total = looks.of_subject(current_foundation(), actor, subject, number, size, "audit_api")
+        return {"items": items, "page": number, "page_size": size, "total": total}
+
+
+@audit.route("/unusual")
+class UnusualReading(MethodView):
+    @audit.response(200, schemas.UnusualList)
+    @requires("audit.read")
+    def get(self) -> dict[str, Any]:
+        """Reading that somebody should ask about: many records in a day, or outside office hours."""
+        return {"items": looks.unusual_lately(current_foundation())}
 
 
 @internal.get("/directory/internal/exchange")

@@ -199,6 +199,46 @@ class AgencyPaging(ActivePaging):
     kind = fields.String(validate=_agency_kind)
 
 
+class LooksPaging(Paging):
+    """Paging through who has looked at one person or report."""
+
+    subject = fields.String(
+        required=True, validate=validate.Regexp(r"(report|person)-[0-9a-f]{32}\Z", error=N_("Not a valid id."))
+    )
+
+
+class Look(Schema):
+    """One entry of the audit log. `name` is that of the account; empty for a process of ours."""
+
+    id = fields.String(attribute="_id", required=True)
+    at = fields.AwareDateTime(required=True, format="iso")
+    actor = fields.String(required=True)
+    name = fields.String(required=True)
+    role = fields.String(required=True)
+    agency = fields.String(required=True, allow_none=True)
+    action = fields.String(required=True)
+    subject = fields.String(required=True)
+    fields_ = fields.List(fields.String(), attribute="fields", data_key="fields", required=True)
+    purpose = fields.String(required=True)
+    outcome = fields.String(required=True)
+
+
+class Unusual(Schema):
+    """Reading that somebody should ask about: `records` persons and reports in the day or half hour from `at` on."""
+
+    actor = fields.String(required=True)
+    name = fields.String(required=True)
+    what = fields.String(required=True, validate=validate.OneOf(["many_records", "outside_office_hours"]))
+    at = fields.AwareDateTime(required=True, format="iso")
+    records = fields.Integer(required=True)
+
+
+class UnusualList(Schema):
+    """All unusual reading of the last weeks, the latest first."""
+
+    items = fields.List(fields.Nested(Unusual), required=True)
+
+
 def list_of(item: type[Schema]) -> type[Schema]:
     """The schema of one page of a list."""
     return Schema.from_dict(

@@ -81,6 +81,7 @@ def show(number: str) -> ResponseReturnValue:
         report=report,
         identities=None,
         may_open=bool(may(current_actor(), "report.read_identity", report)),
+        may_audit=bool(may(current_actor(), "audit.read")),
     )
 
 
@@ -94,4 +95,5 @@ def identities(number: str) -> ResponseReturnValue:
     except NotHeld:
         flash(_("What identifies the people in this report was erased."))
         return redirect(url_for(".show", number=report["number"]), 303)
-    return render_template("intake/report.html", report=report, identities=opened, may_open=True)
+    may_audit = bool(may(current_actor(), "audit.read"))
+    return render_template("intake/report.html", report=report, identities=opened, may_open=True, may_audit=may_audit)

@@ -68,6 +68,12 @@ def is_working_day(day: date) -> bool:
     return day.weekday() in city.weekdays and day not in city.also_closed and day not in _holidays(day.year)
 
 
+def in_office_hours(moment: datetime) -> bool:
+    """Whether the city's offices are open at a moment."""
+    local = _local(moment)
+    return is_working_day(local.date()) and calendar().opens <= local.time() < calendar().closes
+
+
 def add_working_days(start: datetime, days: int) -> datetime:
     """The moment `days` working days after `start`, at the same time of day in WIB.
 

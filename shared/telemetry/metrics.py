@@ -40,6 +40,8 @@ WORKER_AHEAD = Counter("rujukan_worker_ahead_total", "Events handled before thei
 DELIVERIES = Counter("rujukan_deliveries_total", "Attempts to deliver", ["outcome"])
 DEADLINES = Counter("rujukan_deadlines_total", "Deadlines that passed or were kept", ["kind", "outcome"])
 
+AUDIT_HEADS_FAILED = Counter("rujukan_audit_heads_failed_total", "Signed heads of the audit log that were not written")
+
 
 def serve_metrics() -> None:
     """Serves this process's metrics if `RUJUKAN_METRICS_PORT` is set, on `RUJUKAN_METRICS_HOST` (127.0.0.1)."""

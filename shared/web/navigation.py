@@ -29,6 +29,7 @@ NAVIGATION = (
     Link(N_("Companies"), "/companies", "company.read"),
     Link(N_("Staff"), "/people", "person.manage"),
     Link(N_("Accounts"), "/accounts", "account.manage"),
+    Link(N_("Who has looked"), "/audit", "audit.read"),
 )
 
 

@@ -44,6 +44,8 @@ def settings(directory: Path, service: str = "intake", **changes: Any) -> Settin
         "token_private_key_file": private,
         "token_public_key_file": public,
         "vault_key_file": None,
+        "audit_key_file": None,
+        "audit_heads": None,
         "demonstration": True,
         "failpoints": (),
     }

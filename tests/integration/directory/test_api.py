@@ -193,6 +193,11 @@ ENDPOINTS = {
     ("DELETE", "/api/v1/sessions/{session}"): "CWSPAD",
     ("GET", "/api/v1/sessions/current"): "CWSPAD",
     ("DELETE", "/api/v1/sessions/current"): "CWSPAD",
+    ("GET", "/api/v1/audit/entries"): "--S---",
+    ("GET", "/api/v1/audit/unusual"): "--S---",
+    ("GET", "/id/audit"): "--S---",
+    ("GET", "/id/audit/looks"): "--S---",
+    ("GET", "/id/audit/looks.csv"): "--S---",
     ("GET", "/id/"): "CWSPAD",
     ("GET", "/id/sign-out"): "CWSPAD",
     ("POST", "/id/sign-out"): "CWSPAD",
@@ -272,7 +277,12 @@ def test_each_role_reaches_what_it_may_and_nothing_else(role, visit, hire, agenc
         if may and method == "POST" and path.startswith("/id/"):
             assert answer.status_code == 403, "a form needs its own page's token, also from those who may"
         elif may:
-            assert answer.status_code in (200, 422), (method, path, answer.status_code)
+            # (An address that wants a record in its question answers 404 without one.)
+            assert answer.status_code in (200, 404 if "/looks" in path else 422, 422), (
+                method,
+                path,
+                answer.status_code,
+            )
         else:
             assert answer.status_code in (403, 404), (method, path, answer.status_code)
         unknown = stranger.call(method, path, body)

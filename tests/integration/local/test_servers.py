@@ -15,6 +15,7 @@ from deploy.database_users import ADMINISTRATOR
 from deploy.local import kafka as kafka_server
 from deploy.local import secrets
 from deploy.local.ports import wait_until
+from shared.settings import SERVICES
 from tests.support.servers import Kafka, Mongo
 
 
@@ -70,11 +71,12 @@ def test_a_database_user_reaches_its_own_rooms_only(mongo, prefix):
 
 
 @pytest.mark.mongo
-def test_an_audit_entry_can_be_added_but_neither_changed_nor_removed(mongo, prefix):
-    with as_service(mongo, "intake", prefix) as client:
+@pytest.mark.parametrize("service", ["intake", "directory"])
+def test_an_audit_entry_can_be_added_but_neither_changed_nor_removed(mongo, prefix, service):
+    with as_service(mongo, service, prefix) as client:
         audit = client[f"{prefix}audit"].entries
         audit.insert_one({"_id": 1, "reader": "account-1"})
-        assert audit.count_documents({}) == 1
+        assert mongo.client()[f"{prefix}audit"].entries.count_documents({}) == 1
         for forbidden in (
             lambda: audit.update_one({"_id": 1}, {"$set": {"reader": "account-2"}}),
             lambda: audit.delete_one({"_id": 1}),
@@ -83,6 +85,18 @@ def test_an_audit_entry_can_be_added_but_neither_changed_nor_removed(mongo, pref
         ):
             with pytest.raises(pymongo.errors.OperationFailure, match="not authorized"):
                 forbidden()
+
+
+@pytest.mark.mongo
+def test_only_directory_reads_the_audit_log(mongo, prefix):
+    for service in SERVICES:
+        with as_service(mongo, service, prefix) as client:
+            audit = client[f"{prefix}audit"].entries
+            if service == "directory":
+                assert audit.find_one() is None
+            else:
+                with pytest.raises(pymongo.errors.OperationFailure, match="not authorized"):
+                    audit.find_one()
 
 
 @pytest.mark.mongo

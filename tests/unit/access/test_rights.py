@@ -35,6 +35,7 @@ EXPECTED = {
     "person.manage": "-----A",
     "account.read": "OOOOOA",
     "account.manage": "-----A",
+    "audit.read": "--A---",
     "session.read": "OOOOOO",
     "session.delete": "OOOOOO",
 }

@@ -16,6 +16,8 @@ GOOD = {
     "RUJUKAN_INTAKE_SECRET_KEY": "Zx9Lk2Vb7Nm4Qw1Er6Ty3Ui8Op5As0Df",
     "RUJUKAN_TOKEN_PUBLIC_KEY_FILE": "/keys/public.pem",
     "RUJUKAN_VAULT_KEY_FILE": "/keys/vault.json",
+    "RUJUKAN_AUDIT_KEY_FILE": "/keys/audit.pem",
+    "RUJUKAN_AUDIT_HEADS": "/elsewhere/audit-heads",
 }
 LOCAL = {**GOOD, "RUJUKAN_ENVIRONMENT": "local", "RUJUKAN_INTAKE_SECRET_KEY": "short"}
 
@@ -30,7 +32,7 @@ def test_settings_are_read_once_and_typed() -> None:
 @pytest.mark.parametrize(
     "name",
     ["MONGODB_URI", "KAFKA_BOOTSTRAP_SERVERS", "RUJUKAN_INTAKE_MONGODB_PASSWORD", "RUJUKAN_INTAKE_SECRET_KEY",
-     "RUJUKAN_TOKEN_PUBLIC_KEY_FILE", "RUJUKAN_VAULT_KEY_FILE"],
+     "RUJUKAN_TOKEN_PUBLIC_KEY_FILE", "RUJUKAN_VAULT_KEY_FILE", "RUJUKAN_AUDIT_KEY_FILE", "RUJUKAN_AUDIT_HEADS"],
 )  # fmt: skip
 def test_what_is_missing_is_named(name: str) -> None:
     with pytest.raises(SettingsError, match=name):

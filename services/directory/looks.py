@@ -1,0 +1,118 @@
+"""Who has looked at whose identity: questions to the audit log, which every service writes and only directory reads.
+
+Entries hold ids and codes; the names of those who looked are directory's own. Asking is written to the log too.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pymongo import DESCENDING
+from pymongo.database import Database
+
+from shared.access import Actor
+from shared.access.audit import COLLECTION
+from shared.domain.working_time import in_office_hours
+from shared.foundation import AUDIT, Foundation
+from shared.mongo import database as named
+from shared.mongo import reachable
+
+LIMITS = Path(__file__).with_name("unusual_reading.yaml")
+MOST_EXPORTED = 10_000
+MANY, OUTSIDE_HOURS = "many_records", "outside_office_hours"
+#: What a spreadsheet would take for a formula.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Unusual:
+    """Reading that somebody should ask about. `day` is when the day in WIB, or the half hour, began (UTC)."""
+
+    actor: str
+    what: str
+    at: datetime
+    records: int
+
+
+def of_subject(
+    foundation: Foundation, actor: Actor, subject: str, number: int, size: int, purpose: str
+) -> tuple[list[dict[str, Any]], int]:
+    """One page (from 1) of who has looked at a person or report, the latest first, and how many entries there are.
+
+    Raises Unavailable. That `actor` asked is recorded first, and so is the first of the entries.
+    """
+    foundation.audit.record(actor, "audit.read", subject, (), purpose)
+    with reachable():
+        entries = _audit(foundation)[COLLECTION]
+        found = entries.find({"subject": subject}).sort("at", DESCENDING).skip((number - 1) * size).limit(size)
+        rows = list(found)
+        total = entries.count_documents({"subject": subject})
+        return _with_names(foundation, rows), total
+
+
+def unusual_lately(foundation: Foundation) -> list[dict[str, Any]]:
+    """What is unusual in the days that unusual_reading.yaml names, the latest first. Raises Unavailable."""
+    since = foundation.clock() - timedelta(days=_limits()["days"])
+    with reachable():
+        database = _audit(foundation)
+        days = _counts(database, since, {"unit": "day", "timezone": "+07:00"})
+        half_hours = _counts(database, since, {"unit": "minute", "binSize": 30})
+        found = unusual(days, half_hours, _limits()["most_records_a_day"])
+        rows = [{"actor": each.actor, "what": each.what, "at": each.at, "records": each.records} for each in found]
+        return _with_names(foundation, rows)
+
+
+def unusual(
+    days: Iterable[tuple[str, datetime, int]], half_hours: Iterable[tuple[str, datetime, int]], most: int
+) -> list[Unusual]:
+    """What is unusual in counts of records: (actor, beginning of the day or half hour, records). The latest first."""
+    found = [Unusual(actor, MANY, at, records) for actor, at, records in days if records > most]
+    found += [Unusual(actor, OUTSIDE_HOURS, at, n) for actor, at, n in half_hours if not in_office_hours(at)]
+    return sorted(found, key=lambda each: each.at, reverse=True)
+
+
+def as_csv(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as CSV (RFC 4180) that a spreadsheet opens without running anything in it."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    for row in (headers, *rows):
+        writer.writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in row])
+    return text.getvalue()
+
+
+def _audit(foundation: Foundation) -> Database:
+    return named(foundation.database.client, foundation.settings.prefix + AUDIT)
+
+
+def _counts(database: Database, since: datetime, unit: Mapping[str, Any]) -> Iterator[tuple[str, datetime, int]]:
+    """(actor, beginning of the unit, distinct subjects opened in it), of persons, since a moment."""
+    question = {"at": {"$gte": since}, "action": "identity.opened", "actor": {"$not": {"$regex": "^system:"}}}
+    pipeline: list[Mapping[str, Any]] = [
+        {"$match": question},
+        {"$group": {"_id": {"actor": "$actor", "at": {"$dateTrunc": {"date": "$at", **unit}}, "subject": "$subject"}}},
+        {"$group": {"_id": {"actor": "$_id.actor", "at": "$_id.at"}, "records": {"$sum": 1}}},
+        {"$sort": {"_id.at": DESCENDING}},
+    ]
+    for group in database[COLLECTION].aggregate(pipeline, allowDiskUse=True):
+        yield group["_id"]["actor"], group["_id"]["at"], group["records"]
+
+
+def _with_names(foundation: Foundation, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with `name`, that of the account; empty for a process of ours, or an account that is gone."""
+    accounts = foundation.database.accounts.find({"_id": {"$in": [row["actor"] for row in rows]}}, {"name": 1})
+    names = {entry["_id"]: entry["name"] for entry in accounts}
+    return [{**row, "name": names.get(row["actor"], "")} for row in rows]
+
+
+@cache
+def _limits() -> Mapping[str, Any]:
+    limits: Mapping[str, Any] = yaml.safe_load(LIMITS.read_text(encoding="utf-8"))
+    return limits
