@@ -51,6 +51,7 @@ format: install ## Put the code into the common form
 docs: install ## Rewrite the generated documents
 	@$(PYTHON) -m shared.events.documents
 	@$(PYTHON) -m shared.access.documents
+	@$(PYTHON) -m shared.domain.documents
 
 clean: ## Remove what was installed and built; data under .local stay
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .local/kafka

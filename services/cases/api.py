@@ -12,10 +12,9 @@ from flask.views import MethodView
 from flask_babel import gettext
 
 from services.cases import commands, model, schemas, store
-from shared import domain
 from shared.access import current_actor, permit, requires
 from shared.ids import read_number
-from shared.vault import NotHeld
+from shared.vault import NotHeld, Opened
 from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
@@ -55,17 +54,19 @@ def refusal(error: model.Refused) -> Problem:
     return Problem(409, error.reason, detail=gettext(words))
 
 
-def identities(case: Mapping[str, Any], purpose: str) -> dict[str, dict[str, str]]:
+def identities(case: Mapping[str, Any], purpose: str) -> dict[str, Any]:
     """What identifies the child, and what its report says. Each opening is audited before anything is returned.
 
     Raises vault.NotHeld for what was erased.
     """
     vault, actor = current_foundation().sealed, current_actor()
-    child = {}
-    if case["person_id"]:
-        child = vault.open(actor, case["person_id"], domain.identifying_fields("person"), purpose)
-    report = vault.open(actor, case["report_id"], domain.identifying_fields("report"), purpose)
-    return {"child": child, "report": report}
+    child = vault.open_readable(actor, case["person_id"], purpose) if case["person_id"] else Opened({}, [])
+    report = vault.open_readable(actor, case["report_id"], purpose)
+    return {
+        "child": child.values,
+        "report": report.values,
+        "closed": {"child": child.closed, "report": report.closed},
+    }
 
 
 @blueprint.route("")

@@ -93,8 +93,16 @@ class History(Schema):
     items = fields.List(fields.Nested(Entry), required=True)
 
 
+class Closed(Schema):
+    """The names of fields that are held and not open to your role."""
+
+    child = fields.List(fields.String(), required=True)
+    report = fields.List(fields.String(), required=True)
+
+
 class Identities(Schema):
-    """What identifies the child, and what the report says, field by field as held in the vault."""
+    """What identifies the child, and what the report says, as held in the vault and open to your role."""
 
     child = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     report = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    closed = fields.Nested(Closed, required=True)

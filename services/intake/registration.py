@@ -11,13 +11,12 @@ from typing import Any
 
 from services.intake import model
 from services.intake.store import REPORTS, get
-from shared import domain
 from shared.access import Actor
 from shared.domain.working_time import WIB, wib_date
 from shared.foundation import Foundation
 from shared.ids import new_id, new_number
 from shared.journal import Command, Duplicate, Unit
-from shared.vault import NotHeld
+from shared.vault import NotHeld, Opened
 
 PERSON_FIELDS = ("name", "alias", "nik", "guardian_name", "guardian_phone", "address", "school")
 NUMBER_LETTER = "L"
@@ -164,14 +163,20 @@ def _document(
 
 
 def identities(foundation: Foundation, actor: Actor, report: Mapping[str, Any], purpose: str) -> dict[str, Any]:
-    """What identifies the people in a report. Each subject's opening is audited before anything is returned.
+    """What identifies the people in a report, as far as it is open to the actor's role, and what is held and `closed`.
+
+    Each subject's opening is audited before anything is returned.
 
     Raises vault.NotHeld for what was erased, journal.Unavailable.
     """
     vault = foundation.sealed
-    of_report = vault.open(actor, report["_id"], domain.identifying_fields("report"), purpose)
+    of_report = vault.open_readable(actor, report["_id"], purpose)
     of_children = [
-        vault.open(actor, child["person_id"], PERSON_FIELDS, purpose) if child["person_id"] else {}
+        vault.open_readable(actor, child["person_id"], purpose) if child["person_id"] else Opened({}, [])
         for child in report["children"]
     ]
-    return {"report": of_report, "children": of_children}
+    return {
+        "report": of_report.values,
+        "children": [each.values for each in of_children],
+        "closed": {"report": of_report.closed, "children": [each.closed for each in of_children]},
+    }

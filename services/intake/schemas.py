@@ -214,8 +214,16 @@ class ReportList(Schema):
     total = fields.Integer(required=True)
 
 
+class Closed(Schema):
+    """The names of fields that are held and not open to your role."""
+
+    report = fields.List(fields.String(), required=True)
+    children = fields.List(fields.List(fields.String()), required=True)
+
+
 class Identities(Schema):
-    """What identifies the people in a report, field by field as held in the vault."""
+    """What identifies the people in a report, field by field as held in the vault and open to your role."""
 
     report = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     children = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)
+    closed = fields.Nested(Closed, required=True)

@@ -1,4 +1,4 @@
-"""Writes the table of rights into docs/access.md between its two markers; `--check` only compares.
+"""Writes the tables of rights and of fields into docs/access.md between their markers; `--check` only compares.
 
 python -m shared.access.documents [--check]
 """
@@ -10,10 +10,15 @@ from pathlib import Path
 
 from shared.access.actor import ROLES
 from shared.access.rights import rights
+from shared.domain import identifying_fields
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 BEGIN = "<!-- rights: made by `python -m shared.access.documents`; change shared/access/rights.yaml instead -->"
 END = "<!-- end of rights -->"
+FIELDS_BEGIN = (
+    "<!-- fields: made by `python -m shared.access.documents`; change shared/domain/identifying.yaml instead -->"
+)
+FIELDS_END = "<!-- end of fields -->"
 _WORDS = {"any": "all", "own_agency": "own agency", "own": "own"}
 
 
@@ -27,18 +32,32 @@ def table() -> str:
     return "\n".join(lines)
 
 
-def with_table(page: str) -> str:
-    """The page with the table of today. Raises ValueError when the markers are not there."""
-    before, found_begin, rest = page.partition(BEGIN)
-    _, found_end, after = rest.partition(END)
+def fields_table() -> str:
+    """Which identifying field is open to which role, as Markdown."""
+    lines = ["| Field | " + " | ".join(role.replace("_", " ") for role in ROLES) + " |", "|---|" + "---|" * len(ROLES)]
+    for owner in ("person", "report"):
+        for field in identifying_fields(owner).values():
+            cells = ["yes" if role in field.readers else "" for role in ROLES]
+            lines.append(f"| `{owner}.{field.field}` {field.names['en']} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def with_tables(page: str) -> str:
+    """The page with the tables of today. Raises ValueError when the markers are not there."""
+    return _between(_between(page, BEGIN, END, table()), FIELDS_BEGIN, FIELDS_END, fields_table())
+
+
+def _between(page: str, begin: str, end: str, content: str) -> str:
+    before, found_begin, rest = page.partition(begin)
+    _, found_end, after = rest.partition(end)
     if not (found_begin and found_end):
-        raise ValueError("docs/access.md lacks the markers of the table of rights")
-    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+        raise ValueError(f"docs/access.md lacks the marker {begin if not found_begin else end}")
+    return f"{before}{begin}\n{content}\n{end}{after}"
 
 
 def main(arguments: list[str]) -> int:
     page = PAGE.read_text(encoding="utf-8")
-    current = with_table(page)
+    current = with_tables(page)
     if "--check" in arguments:
         if page != current:
             sys.stderr.write("docs/access.md is not current: run python -m shared.access.documents\n")

@@ -19,15 +19,16 @@ OWNERS = ("person", "report")
 class IdentifyingField:
     """A field that can identify somebody.
 
-    `owner` is `person` or `report`; `names` and `legal_basis` are by language; `readers` are roles; `retention_months`
-    count from `retention_from` (`case_closed` or `report_registered`); `unconfirmed` says that no source confirmed the
-    basis or the period.
+    `owner` is `person` or `report`; `names` and `legal_basis` are by language, `source` says where it is written;
+    `readers` are roles; `retention_months` count from `retention_from` (`case_closed` or `report_registered`);
+    `unconfirmed` says that no source confirmed the basis or the period.
     """
 
     field: str
     owner: str
     names: Mapping[str, str]
     legal_basis: Mapping[str, str]
+    source: str
     readers: tuple[str, ...]
     retention_months: int
     retention_from: str
@@ -55,6 +56,7 @@ def _fields() -> dict[str, dict[str, IdentifyingField]]:
                 owner=owner,
                 names=names(entry, where),
                 legal_basis=names(basis, f"identifying.yaml: bases.{entry['basis']}"),
+                source=basis["source"],
                 readers=tuple(entry["readers"]),
                 retention_months=retention["months"],
                 retention_from=retention["from"],

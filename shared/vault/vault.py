@@ -9,7 +9,8 @@ work that writes the journal; opening writes an audit entry first: no entry, no 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import tink
@@ -20,6 +21,7 @@ from tink import aead
 from shared import domain
 from shared.access.actor import Actor
 from shared.access.audit import Audit
+from shared.access.fields import closed, readable
 from shared.journal.unit import Unit
 from shared.mongo import Unavailable, is_unreachable
 from shared.vault.keys import KeyEncryptionKey
@@ -33,6 +35,21 @@ class UndeclaredField(Exception):
 
     def __init__(self, kind: str, fields: Iterable[str]) -> None:
         super().__init__(f"not declared as identifying for a {kind}: {', '.join(sorted(fields))}")
+
+
+class NotReadable(Exception):
+    """The field is not open to this role: a mistake in the program, which asks for what it must not show."""
+
+    def __init__(self, role: str, fields: Iterable[str]) -> None:
+        super().__init__(f"not open to the role {role}: {', '.join(sorted(fields))}")
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What an opening gives: the open values by field, and the names of fields that are held and closed."""
+
+    values: dict[str, str]
+    closed: list[str]
 
 
 class NotHeld(Exception):
@@ -73,12 +90,25 @@ class Vault:
             )
 
     def open(self, actor: Actor, subject: str, fields: Iterable[str], purpose: str) -> dict[str, str]:
-        """The named fields that are held, after the audit entry is safely written. Raises NotHeld, Unavailable.
+        """The named fields that are held, after the audit entry is safely written.
 
-        The caller has asked `may` already; `purpose` is a code, such as the page that shows the fields.
+        The caller has asked `may` already; `purpose` is a code, such as the page that shows the fields. Raises NotHeld,
+        NotReadable for a field that is not open to the actor's role, Unavailable.
         """
         wanted = list(fields)
         _declared(subject, wanted)
+        if not_open := closed(actor, _kind(subject), wanted):
+            raise NotReadable(actor.role, not_open)
+        return self._opened(actor, subject, wanted, purpose).values
+
+    def open_readable(self, actor: Actor, subject: str, purpose: str) -> Opened:
+        """All that is held and open to the actor's role, and the names of what is held and closed to it.
+
+        As `open` otherwise.
+        """
+        return self._opened(actor, subject, readable(actor, _kind(subject)), purpose)
+
+    def _opened(self, actor: Actor, subject: str, wanted: Sequence[str], purpose: str) -> Opened:
         self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed")
         try:
             found = list(self._subjects.find(_both(subject)))
@@ -87,7 +117,8 @@ class Vault:
                 raise Unavailable from None
             raise
         primitive, held = self._held(subject, found)
-        return {name: _open(primitive, subject, name, held[name]) for name in wanted if name in held}
+        values = {name: _open(primitive, subject, name, held[name]) for name in wanted if name in held}
+        return Opened(values, closed(actor, _kind(subject), held))
 
     def erase(self, unit: Unit, subject: str) -> None:
         """Deletes the subject's keyset and values. Older copies of the values cannot be opened without the keyset.
@@ -117,8 +148,12 @@ def _both(subject: str) -> dict[str, Any]:
     return {"_id": {"$in": [_key_of(subject), subject]}}
 
 
+def _kind(subject: str) -> str:
+    return subject.partition("-")[0]
+
+
 def _declared(subject: str, fields: Iterable[str]) -> None:
-    kind = subject.partition("-")[0]
+    kind = _kind(subject)
     undeclared = [name for name in fields if name not in domain.identifying_fields(kind)]
     if undeclared:
         raise UndeclaredField(kind, undeclared)

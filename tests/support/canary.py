@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bson import json_util
+from kafka import KafkaConsumer, TopicPartition
 
 from shared import domain
 
@@ -26,12 +27,17 @@ class Canary:
         self.mark = uuid.uuid4().hex
         digits = str(uuid.uuid4().int)
         self.nik = digits[:16]
-        self.phones = {"guardian_phone": digits[16:26], "reporter_phone": digits[26:36]}
+        more = str(uuid.uuid4().int)
+        self.phones = {"guardian_phone": digits[16:26], "reporter_phone": digits[26:36], "phone": more[:10]}
+        # A day that nobody is born on: a real one would be found by accident.
+        self.birth_date = f"9{more[10:13]}-{more[13:15]}-{more[15:17]}"
 
     def value(self, field: str) -> str:
         """The canary of a field."""
         if field == "nik":
             return self.nik
+        if field == "birth_date":
+            return self.birth_date
         if field in self.phones:
             digits = self.phones[field]
             return f"{digits[:4]}-{digits[4:7]} {digits[7:]}"
@@ -53,7 +59,7 @@ class Canary:
 
     def needles(self) -> list[str]:
         """What to look for; each is unique enough to be no accident."""
-        found = [self.mark, self.nik, *self.phones.values()]
+        found = [self.mark, self.nik, self.birth_date, *self.phones.values()]
         for text in (self.mark, self.nik):
             for shift in range(3):  # base64 depends on where in its group the text begins
                 encoded = base64.b64encode(b"\0" * shift + text.encode()).decode()
@@ -66,6 +72,7 @@ class Canary:
         return [name for name, text in places if any(needles.search(form) for form in _forms(text))]
 
 
+#: What the form of a report takes of a child.
 PERSON = ("name", "alias", "nik", "guardian_name", "guardian_phone", "address", "school")
 _PUNCTUATION = re.compile(r"(?<=\d)[-. ()/]+(?=\d)")
 
@@ -100,6 +107,25 @@ def files(directory: Path, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str
             yield str(path), path.read_bytes().decode("utf-8", errors="replace")
 
 
+def records(bootstrap: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Every record of every topic, also of those that are no events of ours: key, headers and value, decompressed."""
+    consumer = KafkaConsumer(bootstrap_servers=list(bootstrap), enable_auto_commit=False)
+    try:
+        for topic in sorted(consumer.topics()):
+            partitions = [
+                TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())
+            ]
+            consumer.assign(partitions)
+            consumer.seek_to_beginning(*partitions)
+            ends = consumer.end_offsets(partitions)
+            while any(consumer.position(partition) < end for partition, end in ends.items()):
+                for batch in consumer.poll(timeout_ms=500).values():
+                    for record in batch:
+                        yield f"topic {topic}", _readable([record.key, record.value, list(record.headers)])
+    finally:
+        consumer.close()
+
+
 def _is_about(entry: dict[str, Any], databases: tuple[str, ...]) -> bool:
     """Whether an entry of the oplog writes to one of the databases. A transaction's entry holds all its writes."""
     if "applyOps" in entry.get("o", {}):
@@ -116,7 +142,7 @@ def _readable(document: Any) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", errors="replace")

@@ -114,6 +114,7 @@ def test_identities_open_with_a_trace(arrive: Arrive, as_role: As, mongo: Mongo,
     assert answer.json == {
         "child": {"name": "Budi Contoh", "school": "SMP Contoh"},
         "report": {"narrative": "Cerita contoh"},
+        "closed": {"child": [], "report": []},
     }
     entries = mongo.client()[f"{prefix}audit"]["entries"]
     assert entries.count_documents({"subject": case["person_id"]}) == 1

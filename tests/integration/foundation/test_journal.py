@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.access.actor import system_actor
+from shared.access.actor import Actor
 from shared.events import InvalidEvent, NewEvent
 from shared.foundation import Foundation
 from shared.ids import new_id
@@ -15,7 +15,7 @@ from shared.journal import Command, Duplicate, KeyReused, Unavailable, Unit, Ver
 from shared.vault import NotHeld, UndeclaredField
 from tests.support.servers import Mongo
 
-CLERK = system_actor("test")
+CLERK = Actor("account-" + "a" * 32, "intake_clerk")
 
 
 def agency(active: bool = True) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def test_an_unknown_child_has_no_identity_to_open(as_role: As) -> None:
     assert as_role().api("GET", f"{REPORTS}/{answer.json['number']}/identities").json == {
         "report": {},
         "children": [{}],
+        "closed": {"report": [], "children": [[]]},
     }
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from shared.access.actor import ANONYMOUS, ROLES, Actor, system_actor
-from shared.access.documents import with_table
+from shared.access.documents import with_tables
 from shared.access.rights import UnknownAction, may, rights
 
 HERE, ELSEWHERE = "agency-" + "a" * 32, "agency-" + "b" * 32
@@ -100,11 +100,11 @@ def test_an_unknown_role_cannot_exist():
         actor("root")
 
 
-def test_the_page_of_rights_shows_a_changed_table():
-    from shared.access.documents import BEGIN, END
+def test_the_page_shows_changed_tables():
+    from shared.access.documents import BEGIN, END, FIELDS_BEGIN, FIELDS_END
 
-    page = with_table(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    assert "| `report.read_identity` |" in page and "old" not in page
-    assert page.startswith("before") and page.endswith("after\n")
+    page = with_tables(f"before\n{BEGIN}\nold\n{END}\nmiddle\n{FIELDS_BEGIN}\nold\n{FIELDS_END}\nafter\n")
+    assert "| `report.read_identity` |" in page and "| `report.reporter_name` " in page and "old" not in page
+    assert page.startswith("before") and "\nmiddle\n" in page and page.endswith("after\n")
     with pytest.raises(ValueError):
-        with_table("no markers")
+        with_tables("no markers")

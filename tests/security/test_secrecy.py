@@ -1,0 +1,192 @@
+"""A canary in every identifying field is found nowhere outside the vault; a planted one is found everywhere (4)."""
+
+# ruff: noqa: F811 (a fixture is imported, and then named as an argument)
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import urllib3
+from kafka import KafkaProducer
+
+from deploy.local import leash
+from deploy.local.ports import free_port, wait_until
+from shared import domain
+from shared.access import Actor
+from shared.foundation import Foundation
+from shared.settings import load
+from tests.e2e.conftest import stack  # noqa: F401
+from tests.e2e.test_way_of_a_report import subscribe
+from tests.support.canary import PERSON, Canary, documents, files, records
+from tests.support.ledger import settle
+from tests.support.receiver import receiver
+from tests.support.stack import RUJUKAN, Stack, wait_for
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+VAULT = ("vault",)
+# mongod's data files hold the documents that are read one by one; Kafka's segments the records.
+DATA_FILES = ("mongod", "kafka")
+#: Declared, and taken by no form yet: they are sealed here by the vault itself.
+NOT_TAKEN = {"person": ("birth_date", "phone"), "report": ()}
+CLERK = Actor("account-" + "a" * 32, "intake_clerk", session="session-1")
+
+
+class Web:
+    """A second web beside the product's own, whose metrics and output can be read."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.port, self.metrics_port = free_port(), free_port()
+        self.output = stack.state / "logs" / "second-web.log"
+        environ = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("RUJUKAN_")},
+            **stack.environment(),
+            "RUJUKAN_BIND": f"127.0.0.1:{self.port}",
+            "RUJUKAN_METRICS_PORT": str(self.metrics_port),
+        }
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                leash.command([RUJUKAN, "run", "web"]), env=leash.environment(environ), stdout=output, stderr=output
+            )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def metrics(self) -> str:
+        """What Prometheus would read of it."""
+        text = urllib3.request("GET", f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=10).data.decode()
+        assert "rujukan_request_seconds" in text
+        return text
+
+    def answers(self) -> bool:
+        """Whether it serves."""
+        try:
+            return urllib3.request("GET", f"{self.url}/healthz", timeout=2, retries=False).status == 200
+        except urllib3.exceptions.HTTPError:
+            return False
+
+
+@contextmanager
+def second_web(stack: Stack) -> Iterator[Web]:
+    web = Web(stack)
+    try:
+        wait_until(web.answers, 60, "the second web")
+        yield web
+    finally:
+        web.process.terminate()
+        web.process.wait(30)
+
+
+def everywhere(stack: Stack, agency: Any, web: Web | None) -> Iterator[tuple[str, str]]:
+    """Everything that the product wrote, said or sent, except the vault."""
+    yield from documents(stack.database(), but=VAULT)
+    yield from files(stack.state, but=DATA_FILES)  # every log, mongod's and Kafka's too, and the audit heads
+    yield "what it printed", stack.text
+    for message in agency.received:
+        yield "a webhook", f"{message.headers} {message.body.decode()}"
+    yield from records(load("intake", stack.environment()).kafka_bootstrap)
+    if web is not None:
+        yield "a metric", web.metrics()
+
+
+def test_04_every_declared_field_has_a_canary() -> None:
+    """Seen to fail with a field that is declared in identifying.yaml and neither sent nor named in NOT_TAKEN."""
+    report = Canary().report()
+    sent = {"person": set(report["children"][0]) & set(PERSON), "report": {"narrative"}}
+    sent["report"] |= {*(f"reporter_{name}" for name in report["reporter"])}
+    sent["report"] |= {*(f"workplace_{name}" for name in report["workplace"])}
+    for owner, taken in sent.items():
+        assert taken | set(NOT_TAKEN[owner]) == set(domain.identifying_fields(owner))
+
+
+def test_04_an_identity_is_nowhere_but_in_the_vault(stack: Stack) -> None:
+    """Seen to fail with a narrative in a log line, and with a name kept beside the report's codes."""
+    canary = Canary()
+    with receiver() as agency, second_web(stack) as web:
+        subscribe(stack, agency.url)
+        clerk, worker = stack.client("intake_clerk"), stack.client("case_worker")
+        clerk.url = web.url
+        refused = clerk.register({**canary.report(), "children": [{"birth_date": canary.birth_date}]})
+        assert refused.status == 422, "now that a form takes it, it belongs into Canary.report"
+        answer = clerk.register(canary.report())
+        assert answer.status == 201, answer.data
+        number, report_id = answer.json()["number"], answer.json()["report_id"]
+        assert canary.hits([("the answer", answer.data.decode())]) == []
+        # Mistakes are made with identities too: none may end in a log.
+        for broken in ({"channel": canary.value("name")}, {"kelurahan": canary.nik}, {canary.mark: canary.mark}):
+            refused = clerk.register({**canary.report(), **broken})
+            assert refused.status == 422
+        clerk.call("GET", f"/api/v1/reports/{canary.mark}")
+        clerk.call("GET", f"/id/reports?number={canary.nik}")
+        cases = wait_for(lambda: worker.call("GET", f"/api/v1/cases?report_id={report_id}").json()["items"], "the case")
+        opened = worker.call("GET", f"/api/v1/cases/{cases[0]['case_number']}/identities").json()
+        assert opened["child"]["name"] == canary.value("name")
+        assert clerk.call("GET", f"/api/v1/reports/{number}/identities").json()["report"]["narrative"]
+        seal_what_no_form_takes(stack, canary, report_id)
+        wait_for(lambda: agency.received, "the webhook")
+        settle(stack)
+        assert canary.hits(everywhere(stack, agency, web)) == []
+
+
+def seal_what_no_form_takes(stack: Stack, canary: Canary, report_id: str) -> None:
+    """By the vault itself, and opened again."""
+    found = stack.database()["intake"]["reports"].find_one({"_id": report_id})
+    assert found is not None
+    person = found["children"][0]["person_id"]
+    intake = Foundation.start(load("intake", stack.environment()))
+    values = {name: canary.value(name) for name in NOT_TAKEN["person"]}
+
+    def work(unit: Any) -> dict[str, Any]:
+        intake.sealed.seal(unit, person, values)
+        return {}
+
+    intake.journal.run(work, actor=CLERK)
+    assert intake.sealed.open(CLERK, person, values, "report_page") == values
+
+
+def test_04_a_planted_canary_is_found_in_each_kind_of_place(stack: Stack) -> None:
+    """The search is worth something: it finds what it must never find, wherever that is, and however it is written."""
+    canary = Canary()
+    reporting = stack.database()["reporting"]
+    logs = stack.state / "logs"
+    values = {
+        "as_it_is": canary.value("name"),
+        "a_number": canary.nik,
+        "a_birth_date": canary.birth_date,
+        "a_phone_with_punctuation": canary.value("guardian_phone"),
+        "bytes": canary.mark.encode(),
+        "base64": base64.b64encode(f"xy{canary.value('name')}".encode()).decode(),
+    }
+    planted = logs / "planted.log"
+    mongod_log = logs / "mongod.log"
+    before = mongod_log.stat().st_size
+    bootstrap = load("intake", stack.environment()).kafka_bootstrap
+    try:
+        for name, value in values.items():
+            reporting[f"planted_{name}"].insert_one({"deep": [{"value": value}]})
+        planted.write_text(json.dumps(canary.value("name")).replace("K", "\\u004b"))
+        with mongod_log.open("a") as log:
+            log.write(f'{{"msg": "duplicate key", "value": "{canary.value("name")}"}}\n')
+        producer = KafkaProducer(bootstrap_servers=list(bootstrap))
+        producer.send("cases.events", key=b"no event of ours", value=canary.value("narrative").encode()).get(20)
+        producer.close()
+        for reader in ("reporting", "notifications"):  # which park what they cannot read, as it came
+            wait_for(lambda reader=reader: stack.database()[reader]["parked"].find_one(), f"parked by {reader}")
+        with receiver() as agency:
+            urllib3.request("POST", agency.url, body=canary.value("name").encode())
+            found = set(canary.hits(everywhere(stack, agency, None)))
+        expected = {*(f"reporting.planted_{name}" for name in values), "local.oplog.rs"}
+        expected |= {str(planted), str(mongod_log), "topic cases.events", "a webhook"}
+        expected |= {"reporting.parked", "notifications.parked"}
+        assert found == expected
+    finally:
+        for name in values:
+            reporting.drop_collection(f"planted_{name}")
+        planted.unlink(missing_ok=True)
+        os.truncate(mongod_log, before)
