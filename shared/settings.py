@@ -55,6 +55,8 @@ class Settings:
     """Which of several equal processes this is, the same after a restart; None where nobody keeps count."""
     batch_seconds: int = 300
     """How long a worker may be busy with one batch, before its partitions are given to others as if it hung."""
+    second_factor_required: bool = False
+    """Whether accounts that may read identities must sign in with a second factor; otherwise it is offered."""
 
     @property
     def local(self) -> bool:
@@ -92,6 +94,8 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         clock_file=env.path("RUJUKAN_CLOCK_FILE", required=False),
         instance=env.text("RUJUKAN_INSTANCE", default="") or None,
         batch_seconds=env.number("RUJUKAN_BATCH_SECONDS", default=300, least=1),
+        second_factor_required=env.choice("RUJUKAN_SECOND_FACTOR", ("offered", "required"), default="offered")
+        == "required",
     )
     if production and settings.failpoints:
         raise SettingsError("RUJUKAN_FAILPOINTS: failpoints are for tests; unset it in production")

@@ -143,8 +143,10 @@ class State:
             "KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap,
             **variables,
             **secrets.ensure_keys(self.directory),
-            # A clock that tests can step.
-            **{name: os.environ[name] for name in ("RUJUKAN_CLOCK_FILE",) if name in os.environ},
+            # A clock that tests can step, and what a city decides.
+            **{
+                name: os.environ[name] for name in ("RUJUKAN_CLOCK_FILE", "RUJUKAN_SECOND_FACTOR") if name in os.environ
+            },
         }
 
     def root_password(self) -> str | None:

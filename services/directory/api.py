@@ -5,7 +5,8 @@ A list has `items`, `page`, `page_size` and `total`. A change names the version 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from flask import Blueprint as Pages
@@ -14,7 +15,19 @@ from flask.typing import ResponseReturnValue
 from flask.views import MethodView
 from flask_babel import gettext
 
-from services.directory import commands, looks, schemas, sessions, store
+from services.directory import (
+    account_help,
+    commands,
+    links,
+    looks,
+    schemas,
+    second_factor,
+    sessions,
+    signing_in,
+    store,
+    texts,
+)
+from services.directory.texts import WRONG_CODE
 from services.directory.throttle import TooManyAttempts
 from shared.access import current_actor, may, permit, public, requires
 from shared.access.tokens import AUTH_HEADER, HEADER
@@ -22,6 +35,7 @@ from shared.journal import Command
 from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
+from shared.web.language import language_of_request
 
 agencies = Blueprint("agencies-api", __name__, url_prefix="/agencies", description="Agencies of the referral network.")
 companies = Blueprint("companies-api", __name__, url_prefix="/companies", description="Companies of APSAI.")
@@ -68,6 +82,35 @@ def shown(thing: str, identifier: str, status: int = 200) -> Answer:
 
 def _filters(paging: Mapping[str, Any]) -> dict[str, Any]:
     return {field: paging[field] for field in ("active", "kind") if field in paging}
+
+
+def begun(signed_in: sessions.SignedIn) -> dict[str, Any]:
+    """A new session as it is answered."""
+    return {"token": signed_in.token, "expires_at": signed_in.expires_at}
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What may come in the way of signing in, as problems."""
+    try:
+        yield
+    except TooManyAttempts as error:
+        raise Problem(429, "too_many_requests", headers={"Retry-After": str(error.retry_after)}) from None
+    except signing_in.WrongCredentials:
+        detail = gettext("The e-mail address or the password is wrong.")
+        raise Problem(401, "wrong_credentials", detail=detail) from None
+    except signing_in.SecondFactorNeeded as needed:
+        if needed.set_up:
+            detail = gettext("Your role needs a second factor. Sign in with a browser to set it up.")
+            raise Problem(401, "second_factor_not_set_up", detail=detail) from None
+        extra = {"challenge": needed.challenge, "expires_at": needed.expires_at.isoformat()}
+        detail = gettext("The password is right. Enter the code of your authenticator app.")
+        raise Problem(401, "second_factor_needed", detail=detail, extra=extra) from None
+    except signing_in.ChallengeOver:
+        detail = gettext("This sign-in took too long or is finished. Begin again.")
+        raise Problem(401, "challenge_over", detail=detail) from None
+    except second_factor.WrongCode:
+        raise Problem(401, "wrong_code", detail=gettext(WRONG_CODE)) from None
 
 
 @agencies.route("")
@@ -241,6 +284,43 @@ class AccountSessions(MethodView):
         sessions.sign_out_everywhere(current_foundation(), current_actor(), account_id)
 
 
+@accounts.route("/<string:account_id>/second-factor")
+class AccountSecondFactor(MethodView):
+    @accounts.response(204)
+    @requires("account.manage")
+    def delete(self, account_id: str) -> None:
+        """Take the second factor from somebody else's account, and sign it out everywhere."""
+        found("account", account_id)
+        account_help.reset_second_factor(current_foundation(), current_actor(), account_id)
+
+
+@accounts.route("/<string:account_id>/link")
+class AccountLink(MethodView):
+    @accounts.response(201, schemas.NewLink)
+    @requires("account.manage")
+    def post(self, account_id: str) -> dict[str, Any]:
+        """Make a link by which the account's owner sets a password; an earlier one is over.
+
+        It is answered once, and we send no e-mail: hand it over.
+        """
+        found("account", account_id)
+        link = links.make(current_foundation(), current_actor(), account_id)
+        return {"link": link.address(language_of_request()), "kind": link.kind, "expires_at": link.expires_at}
+
+
+@accounts.route("/password")
+class Password(MethodView):
+    @accounts.arguments(schemas.NewPassword)
+    @accounts.response(204)
+    @public
+    def post(self, typed: dict[str, str]) -> None:
+        """Set a password with the code of a link, which is what follows # in it. It ends all sessions."""
+        try:
+            links.use(current_foundation(), typed["code"], typed["password"])
+        except links.LinkOver:
+            raise Problem(422, "invalid", errors=texts.errors({"code": "link_over"})) from None
+
+
 @session.route("")
 class Sessions(MethodView):
     @session.response(200, schemas.LiveSessions)
@@ -261,19 +341,30 @@ class Sessions(MethodView):
     @public
     def post(self, credentials: dict[str, str]) -> dict[str, Any]:
         """Sign in. After five wrong attempts an account is closed to sign-ins for a quarter of an hour."""
-        try:
-            signed_in = sessions.sign_in(
-                current_foundation(),
-                **credentials,
-                address=request.remote_addr or "",
-                user_agent=request.user_agent.string,
+        with refusals():
+            return begun(
+                signing_in.sign_in(
+                    current_foundation(),
+                    **credentials,
+                    address=request.remote_addr or "",
+                    user_agent=request.user_agent.string,
+                )
             )
-        except TooManyAttempts as error:
-            raise Problem(429, "too_many_requests", headers={"Retry-After": str(error.retry_after)}) from None
-        except sessions.WrongCredentials:
-            detail = gettext("The e-mail address or the password is wrong.")
-            raise Problem(401, "wrong_credentials", detail=detail) from None
-        return {"token": signed_in.token, "expires_at": signed_in.expires_at}
+
+
+@session.route("/second-factor")
+class SecondFactorOfSession(MethodView):
+    @session.arguments(schemas.Answer)
+    @session.response(201, schemas.NewSession)
+    @public
+    def post(self, answer: dict[str, str]) -> dict[str, Any]:
+        """Sign in, second step: the challenge that the first answered with, and a code of the app or for recovery."""
+        with refusals():
+            return begun(
+                signing_in.answer(
+                    current_foundation(), answer["challenge"], answer["code"], address=request.remote_addr or ""
+                )
+            )
 
 
 @session.route("/current")

@@ -12,7 +12,7 @@ from typing import Any
 from services.directory import model
 from services.directory.model import Refused
 from services.directory.remembered import forgets
-from services.directory.store import COLLECTIONS, INSTANCE, Entry, email_digest
+from services.directory.store import COLLECTIONS, INSTANCE, LINKS, Entry, email_digest
 from shared.access import Actor
 from shared.access.passwords import hash_password, objection
 from shared.events import NewEvent
@@ -125,12 +125,15 @@ def open_account(
     *,
     demonstration: bool = False,
 ) -> Mapping[str, Any]:
-    """Give a member of staff (`person_id`) an account with a `role` and a `password`. Returns `id` and `version`."""
+    """Give a member of staff (`person_id`) an account with a `role`, and a `password` unless they set one by a link.
+    Returns `id` and `version`."""
     account_id = identifier or new_id("account")
+    password = facts.get("password")
     # The demonstration's password is a known one on purpose; every other is held to the rules.
-    if not demonstration and (reason := objection(facts["password"])):
+    if password is not None and not demonstration and (reason := objection(password)):
         raise Refused(password=reason)
-    password_hash = hash_password(facts["password"])  # before the transaction: it takes a tenth of a second
+    # Before the transaction: it takes a tenth of a second.
+    password_hash = None if password is None else hash_password(password)
 
     def work(unit: Unit) -> dict[str, Any]:
         person = unit.find_one(foundation.database.people, {"_id": facts["person_id"]})
@@ -138,7 +141,8 @@ def open_account(
             raise Refused(person_id="unknown_person")
         if unit.find_one(foundation.database.accounts, {"person_id": person["_id"]}, {"_id": 1}):
             raise Refused(person_id="has_account")
-        if not demonstration and objection(facts["password"], person["email"], person["name"]):
+        about = (person["email"], person["name"])
+        if password is not None and not demonstration and objection(password, *about):
             raise Refused(password="known_bad")  # noqa: S106 (a reason, not a password)
         model.check_account(facts["role"], person["agency_id"])
         entry = {
@@ -183,6 +187,28 @@ def change_account(
         return {"id": account_id, "version": after["version"]}
 
     return foundation.journal.run(work, command=command, actor=actor)
+
+
+@forgets
+def set_password(foundation: Foundation, actor: Actor, link: Entry, password: str) -> bool:
+    """Set the password of the actor's own account by a `link`, which is used up. False when it was used meanwhile."""
+    if reason := objection(password):
+        raise Refused(password=reason)
+    password_hash = hash_password(password)
+
+    def work(unit: Unit) -> dict[str, Any]:
+        links = foundation.database[LINKS]
+        before = unit.find_one(foundation.database.accounts, {"_id": actor.id})
+        if before is None or unit.find_one(links, {"token": link["token"]}, {"_id": 1}) is None:
+            return {"done": False}
+        person = unit.find_one(foundation.database.people, {"_id": before["person_id"]})
+        if person is not None and objection(password, person["email"], person["name"]):
+            raise Refused(password="known_bad")  # noqa: S106 (a reason, not a password)
+        unit.delete(links, {"token": link["token"]})
+        _change_account(unit, foundation, before, {"password_hash": password_hash})
+        return {"done": True}
+
+    return bool(foundation.journal.run(work, actor=actor)["done"])
 
 
 def _change_account(unit: Unit, foundation: Foundation, before: Entry, changes: Mapping[str, Any]) -> Entry:

@@ -15,12 +15,39 @@ from wtforms import HiddenField
 from wtforms.validators import InputRequired
 
 from services.directory.texts import OWNERSHIPS, ROLES, errors
-from shared.web.forms import CheckboxesField, EmailField, Form, PasswordField, RadioField, SelectField, TextField
+from shared.web.forms import (
+    CheckboxesField,
+    EmailField,
+    Form,
+    PasswordField,
+    RadioField,
+    SelectField,
+    TextField,
+    TextInput,
+)
 from shared.web.labels import labels
 from shared.web.validation_messages import translate
 
 #: The customary name of the mark, which the extractor of texts knows.
 _l = lazy_gettext
+
+
+class CodeInput(TextInput):
+    """A code that is typed from somewhere else: telephones offer to fill it in, and correct nothing."""
+
+    def map_gov_params(self, field: Any, **kwargs: Any) -> dict[str, Any]:
+        params = super().map_gov_params(field, **kwargs)
+        params.setdefault("autocomplete", "one-time-code")
+        params.setdefault("classes", "govuk-input--width-20")
+        params.setdefault("spellcheck", False)
+        return params
+
+
+class CodeField(TextField):
+    """A code of six digits, or one for recovery."""
+
+    widget = CodeInput()
+
 
 YES_NO = {"yes": True, "no": False}
 
@@ -91,6 +118,27 @@ class SignInForm(Form):
 
     email = EmailField(_l("E-mail address"), validators=[InputRequired(_l("Enter your e-mail address."))])
     password = PasswordField(_l("Password"), validators=[InputRequired(_l("Enter your password."))])
+
+
+class CodeForm(Form):
+    """A code of the second factor."""
+
+    code = CodeField(_l("Code"), validators=[InputRequired(_l("Enter the code."))])
+
+
+class NewPasswordForm(EntryForm):
+    """A password that its owner sets by a link."""
+
+    code = TextField(
+        _l("Code from your link"),
+        description=_l("It is filled in when you open the link. Otherwise copy what follows # in the link."),
+        validators=[InputRequired(_l("Open the link that you were given once more."))],
+    )
+    password = PasswordField(
+        _l("New password"),
+        description=_l("At least 12 characters. A few words that you remember easily are good."),
+        validators=[InputRequired(_l("Enter a password."))],
+    )
 
 
 class AgencyForm(EntryForm):
@@ -172,13 +220,14 @@ class PersonForm(EntryForm):
 class AccountForm(EntryForm):
     """A new account for a member of staff."""
 
+    optional = ("password",)
+
     elsewhere = {"agency_id": "role", "person_id": "role"}
 
     role = RadioField(_l("Role"), validators=[InputRequired(_l("Choose a role."))])
     password = PasswordField(
-        _l("First password"),
-        description=_l("At least 12 characters. Give it to the person in private."),
-        validators=[InputRequired(_l("Enter a password."))],
+        _l("First password (optional)"),
+        description=_l("Better leave it empty: the person sets their own by the link that you give them next."),
     )
 
     def __init__(self, **values: Any) -> None:

@@ -15,6 +15,7 @@ from shared.web.language import N_
 
 LONGEST_NAME = 200
 LONGEST_PASSWORD = 1_000
+LONGEST_CODE = 200
 MOST_PER_PAGE = 100
 
 _agency_kind = validate.OneOf(list(agency_kinds()))
@@ -115,11 +116,13 @@ class Person(PersonFacts, Stored):
 
 
 class AccountFacts(Strict):
-    """A new account: whose, with which role, with which first password."""
+    """A new account: whose, with which role. Without a first password its owner sets one by a link."""
 
     person_id = fields.String(required=True, validate=identifier("staff"))
     role = fields.String(required=True, validate=_role)
-    password = fields.String(required=True, load_only=True, validate=validate.Length(max=LONGEST_PASSWORD))
+    password = fields.String(
+        load_default=None, allow_none=True, load_only=True, validate=validate.Length(max=LONGEST_PASSWORD)
+    )
 
 
 class AccountChange(Strict):
@@ -145,6 +148,28 @@ class Credentials(Strict):
 
     email = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_NAME))
     password = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_PASSWORD))
+
+
+class Answer(Strict):
+    """The second step of signing in: which challenge, and a code of the app or for recovery."""
+
+    challenge = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
+    code = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
+
+
+class NewLink(Schema):
+    """A link to hand over: an `invitation` to an account without a password, a `reset` of one. It works once."""
+
+    link = fields.String(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(["invitation", "reset"]))
+    expires_at = fields.AwareDateTime(required=True, format="iso")
+
+
+class NewPassword(Strict):
+    """A password set by its owner: `code` is what follows # in the link."""
+
+    code = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
+    password = fields.String(required=True, load_only=True, validate=validate.Length(max=LONGEST_PASSWORD))
 
 
 class NewSession(Schema):

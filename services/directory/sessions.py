@@ -1,4 +1,4 @@
-"""Signing in and out, and what a session is exchanged for.
+"""Sessions: their beginning and end, and what one is exchanged for. How somebody signs in is in signing_in.py.
 
 The secret of a session is 256 random bits that only its owner has; stored is their SHA-256. A session is no event: it
 is written without the journal. Who somebody is and what they may do is read anew at every exchange that is not
@@ -19,13 +19,10 @@ from typing import Any
 from pymongo import DESCENDING
 from werkzeug.http import parse_cookie
 
-from services.directory import model
-from services.directory.devices import device
+from services.directory import model, second_factor
 from services.directory.remembered import Remembered, forget, forgets
-from services.directory.store import SESSIONS, account_by_email
-from services.directory.throttle import Throttle
+from services.directory.store import SESSIONS, Entry
 from shared.access import Actor
-from shared.access.passwords import verify
 from shared.access.tokens import Issuer, load_private_key
 from shared.foundation import Foundation
 from shared.ids import new_id
@@ -49,10 +46,6 @@ _WITH_ACCOUNT = {
 log = get_logger(__name__)
 
 
-class WrongCredentials(Exception):
-    """No active account has this e-mail address and password. Which of the three it was is not told."""
-
-
 @dataclass(frozen=True)
 class SignedIn:
     """A new session: its secret `token`, to be given to its owner once, and when it ends if it is not used."""
@@ -62,45 +55,32 @@ class SignedIn:
     actor: Actor
 
 
-def sign_in(
-    foundation: Foundation,
-    email: str,
-    password: str,
-    address: str,
-    previous: str | None = None,
-    user_agent: str = "",
+def begin(
+    foundation: Foundation, account: Entry, device: str | None, *, strong: bool, previous: str | None = None
 ) -> SignedIn:
-    """Begin a session. `previous` is the token of an earlier session of this browser, which ends; of `user_agent` only
-    the words for the device are kept.
+    """Begin a session of an account whose owner has proved who they are, on the `device` of these words.
 
-    Raises WrongCredentials or TooManyAttempts; both come after the same work whether or not the account exists.
+    `strong` says that they did so by more than a password. `previous` is the token of an earlier session of this
+    browser, which ends.
     """
-    throttle = Throttle(foundation)
-    with reachable():
-        throttle.begin(email, address)
-        account = account_by_email(foundation.database, email)
-    matches = verify(account["password_hash"] if account else None, password)
-    if account is None or not matches or not account["active"]:
-        log.warning("sign_in_refused", account=account["_id"] if account else None)
-        raise WrongCredentials
     token = secrets.token_urlsafe(32)
     now = foundation.clock()
     session = {
-        "_id": _digest(token),
+        "_id": digest(token),
         "public_id": new_id("session"),
         "account_id": account["_id"],
-        "device": device(user_agent),
+        "device": device,
+        "strong": strong,
         "created_at": now,
         "touched_at": now,
         "expires_at": model.session_expiry(now, now),
     }
     with reachable():
-        throttle.succeeded(email, address)
         if previous:
-            foundation.database[SESSIONS].delete_one({"_id": _digest(previous)})
+            foundation.database[SESSIONS].delete_one({"_id": digest(previous)})
             forget()
         foundation.database[SESSIONS].insert_one(session)
-    log.info("signed_in", account=account["_id"], session=session["public_id"])
+    log.info("signed_in", account=account["_id"], session=session["public_id"], strong=strong)
     return SignedIn(token, session["expires_at"], _actor(account, session["public_id"]))
 
 
@@ -137,7 +117,7 @@ def live_sessions(foundation: Foundation, actor: Actor) -> list[dict[str, Any]]:
             "current": session["public_id"] == actor.session,
         }
         for session in stored
-        if model.session_is_live(session, account, now)
+        if _is_live(foundation, session, account, now)
     ]
 
 
@@ -153,6 +133,16 @@ def end_session(foundation: Foundation, actor: Actor, session_id: str) -> bool:
 
 
 @forgets
+def only_this_session(foundation: Foundation, actor: Actor) -> None:
+    """The actor has just turned their second factor on: this session counts as begun with it, the others end."""
+    with reachable():
+        mine = {"account_id": actor.id, "public_id": actor.session}
+        foundation.database[SESSIONS].update_one(mine, {"$set": {"strong": True}})
+        others = {"account_id": actor.id, "public_id": {"$ne": actor.session}}
+        foundation.database[SESSIONS].delete_many(others)
+
+
+@forgets
 def sign_out_everywhere(foundation: Foundation, actor: Actor, account_id: str) -> None:
     """End all sessions of an account. Ending none is no error."""
     with reachable():
@@ -165,11 +155,11 @@ def actor_of(foundation: Foundation, token: str) -> tuple[Actor, datetime] | Non
     database = foundation.database
     now = foundation.clock()
     with reachable():
-        session = next(database[SESSIONS].aggregate([{"$match": {"_id": _digest(token)}}, _WITH_ACCOUNT]), None)
+        session = next(database[SESSIONS].aggregate([{"$match": {"_id": digest(token)}}, _WITH_ACCOUNT]), None)
         if session is None:
             return None
         account = next(iter(session["account"]), None)
-        if account is None or not model.session_is_live(session, account, now):
+        if account is None or not _is_live(foundation, session, account, now):
             return None
         if now - session["touched_at"] >= model.SESSION_TOUCH:
             session["expires_at"] = model.session_expiry(session["created_at"], now)
@@ -208,6 +198,16 @@ def session_token(environ: Mapping[str, Any]) -> tuple[str, str] | None:
     return (way, secret) if 0 < len(secret) <= LONGEST_TOKEN else None
 
 
+def _is_live(
+    foundation: Foundation, session: Mapping[str, Any], account: Mapping[str, Any] | None, now: datetime
+) -> bool:
+    """Also not live is a session begun by a password alone where that is not enough, since a change of role or of the
+    setting."""
+    if account is None or not model.session_is_live(session, account, now):
+        return False
+    return session.get("strong", False) or not second_factor.needed(foundation, account["role"])
+
+
 def _actor(account: Mapping[str, Any], session_id: str) -> Actor:
     return Actor(
         id=account["_id"],
@@ -218,7 +218,8 @@ def _actor(account: Mapping[str, Any], session_id: str) -> Actor:
     )
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """What is stored of a secret of 256 random bits."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -17,6 +17,9 @@ from services.directory.model import normal_email
 #: The collection of each kind of entry.
 COLLECTIONS = {"agency": "agencies", "company": "companies", "person": "people", "account": "accounts"}
 SESSIONS = "sessions"
+CHALLENGES = "challenges"
+SECOND_FACTORS = "second_factors"
+LINKS = "links"
 INSTANCE = "instance"
 COUNTERS = "sign_in_counters"
 
@@ -35,6 +38,9 @@ def ensure_indexes(database: Database) -> None:
     # MongoDB removes a session some time after it expired; whether it is live is decided when it is used.
     database[SESSIONS].create_index("expires_at", expireAfterSeconds=0, name="expiry")
     database[SESSIONS].create_index("account_id", name="by_account")
+    database[CHALLENGES].create_index("expires_at", expireAfterSeconds=0, name="expiry")
+    database[LINKS].create_index("expires_at", expireAfterSeconds=0, name="expiry")
+    database[LINKS].create_index("token", name="by_token")
     database[COUNTERS].create_index("expireAt", expireAfterSeconds=0, name="expiry")
 
 
@@ -66,6 +72,14 @@ def agency_names(database: Database, only_active: bool = False) -> dict[str, str
 def account_of_person(database: Database, person_id: str) -> Entry | None:
     """The account of a person, or None."""
     return database.accounts.find_one({"person_id": person_id})
+
+
+def colleagues(database: Database, account: Mapping[str, Any]) -> list[Entry]:
+    """The other open accounts of an account's agency, by name; none without an agency."""
+    if account["agency_id"] is None:
+        return []
+    others = {"agency_id": account["agency_id"], "active": True, "_id": {"$ne": account["_id"]}}
+    return list(database.accounts.find(others).sort("name"))
 
 
 def account_by_email(database: Database, email: str) -> Entry | None:

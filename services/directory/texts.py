@@ -45,9 +45,14 @@ REASONS = {
     "has_account": N_("This person has an account already."),
     "email_taken": N_("Another person has this e-mail address."),
     "administrator_exists": N_("An administrator is there already."),
+    "link_over": N_("This link is not valid any more. Ask your administrator for a new one."),
+    "own_second_factor": N_("Turn your own second factor off on your own page, or ask another administrator."),
     "invalid": N_("This cannot be accepted."),
     "last_administrator": N_("The last administrator must stay. Give another account this role first."),
 }
+
+#: The answer to a wrong code, and to one that was used before.
+WRONG_CODE = N_("This code is wrong or was used already. Wait for the next one.")
 
 
 def role_name(role: str) -> str:

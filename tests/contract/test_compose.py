@@ -88,6 +88,7 @@ def test_the_settings_of_a_container_are_complete_outside_local_mode(name: str, 
     environ = {key: str(value) for key, value in ROLES[name]["environment"].items()}
     environ["RUJUKAN_BASE_URL"] = "https://rujukan.example.go.id"
     environ["RUJUKAN_ENVIRONMENT"] = "production"
+    environ["RUJUKAN_SECOND_FACTOR"] = "required"
     for key, value in environ.items():
         if value.startswith("/run/secrets/"):
             file = COMPOSE["secrets"][value.removeprefix("/run/secrets/")]["file"]

@@ -1,11 +1,29 @@
-"""Directory's pages: the first page and signing in (front), one's sessions (signed_in), agencies and companies
-(registry), staff (staff), who has looked at whom (looks).
+"""Directory's pages: the first page and signing in (front, second_step), setting a password by a link (new_password),
+one's sessions (signed_in) and second factor (second_factor), agencies and companies (registry), staff (staff) and their
+accounts (accounts, leaving), who has looked at whom (looks).
 """
 
+from services.directory.pages.accounts import accounts
 from services.directory.pages.front import front
+from services.directory.pages.leaving import leaving
 from services.directory.pages.looks import looks
+from services.directory.pages.new_password import new_password
 from services.directory.pages.registry import agencies, companies
+from services.directory.pages.second_factor import second_factor
+from services.directory.pages.second_step import second_step
 from services.directory.pages.signed_in import signed_in
-from services.directory.pages.staff import accounts, people
+from services.directory.pages.staff import people
 
-BLUEPRINTS = [front, signed_in, agencies, companies, people, accounts, looks]
+BLUEPRINTS = [
+    front,
+    second_step,
+    new_password,
+    signed_in,
+    second_factor,
+    agencies,
+    companies,
+    people,
+    accounts,
+    leaving,
+    looks,
+]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template, request, session
+from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from markupsafe import Markup
 
-from services.directory import sessions
+from services.directory import sessions, signing_in
 from services.directory.forms import SignInForm
 from services.directory.pages.parts import leave
+from services.directory.pages.second_step import lead_on, signed_in
 from services.directory.seed import DEMONSTRATION_ACCOUNTS
 from services.directory.texts import ROLE_DUTIES, role_name
 from services.directory.throttle import TooManyAttempts
@@ -58,6 +59,12 @@ CARDS = (
         N_("See your devices, and sign out on one that is lost."),
         "/sessions",
         "session.read",
+    ),
+    Card(
+        N_("Second factor"),
+        N_("Sign in with a code from your telephone as well: a stolen password is not enough then."),
+        "/second-factor",
+        "second_factor.manage",
     ),
 )
 
@@ -117,7 +124,7 @@ def sign_in() -> ResponseReturnValue:
         status = 422
     elif request.method == "POST":
         try:
-            signed_in = sessions.sign_in(
+            begun = signing_in.sign_in(
                 current_foundation(),
                 str(form.email.data),
                 str(form.password.data),
@@ -125,7 +132,9 @@ def sign_in() -> ResponseReturnValue:
                 previous=request.cookies.get(sessions.COOKIE),
                 user_agent=request.user_agent.string,
             )
-        except sessions.WrongCredentials:
+        except signing_in.SecondFactorNeeded as needed:
+            return lead_on(needed)
+        except signing_in.WrongCredentials:
             form.email.errors = [gettext("The e-mail address or the password is wrong.")]
             status = 422
         except TooManyAttempts as error:
@@ -133,11 +142,7 @@ def sign_in() -> ResponseReturnValue:
             form.email.errors = [gettext("Too many wrong attempts. Try again in %(minutes)s minutes.", minutes=minutes)]
             status, headers = 429, {"Retry-After": str(error.retry_after)}
         else:
-            # What was bound to the visitor before (the CSRF token) does not carry over to who has signed in.
-            session.clear()
-            answer = redirect(target, 303)
-            answer.set_cookie(sessions.COOKIE, signed_in.token, secure=True, httponly=True, samesite="Lax", path="/")
-            return answer
+            return signed_in(redirect(target, 303), begun)
     elif current_actor().is_authenticated:
         return redirect(target, 303)
     return render_template("directory/sign_in.html", form=form, accounts=_accounts_to_try()), status, headers

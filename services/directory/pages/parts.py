@@ -67,6 +67,12 @@ def _command(form: EntryForm) -> Command:
     return Command(sent.caller, f"{sent.key}-{sent.fingerprint}", sent.fingerprint)
 
 
+def agency_name(agency_id: str | None) -> str:
+    """What an agency is called."""
+    entry = store.get(current_foundation().database, "agency", agency_id) if agency_id else None
+    return str(entry["name"]) if entry else gettext("No agency")
+
+
 def button(path: str, text: str, action: str) -> dict[str, str] | None:
     """A link that looks like a button, for those who may use it."""
     return {"href": page_url(path), "text": text} if may(current_actor(), action) else None

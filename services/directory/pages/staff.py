@@ -1,4 +1,4 @@
-"""Pages of people and their accounts, for those who administer. A person is opened an account from their own page."""
+"""Pages of people, for those who administer. A person is opened an account from their own page."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from services.directory import commands, schemas, store
-from services.directory.forms import AccountForm, ChangedAccountForm, PersonForm, filled
-from services.directory.pages.parts import button, form_page, found, link, list_page, state_tag
+from services.directory.forms import AccountForm, PersonForm, filled
+from services.directory.pages.parts import agency_name, button, form_page, found, link, list_page
 from services.directory.texts import role_name
 from shared.access import current_actor, may, permit, requires
 from shared.journal import Command
 from shared.web import current_foundation, page_url
 
 people = Blueprint("people", __name__, url_prefix="/people")
-accounts = Blueprint("accounts", __name__, url_prefix="/accounts")
 
 
 @people.get("")
@@ -64,7 +63,7 @@ def show_person(person_id: str) -> ResponseReturnValue:
         step = button(f"/accounts/{account['_id']}", gettext("See the account"), "account.manage")
     rows = [
         {"key": gettext("E-mail address"), "value": entry["email"]},
-        {"key": gettext("Agency"), "value": _agency(entry["agency_id"])},
+        {"key": gettext("Agency"), "value": agency_name(entry["agency_id"])},
         {"key": gettext("Account"), "value": role, "action": step},
     ]
     return render_template(
@@ -97,7 +96,7 @@ def change_person(person_id: str) -> ResponseReturnValue:
     choices = store.agency_names(foundation.database, only_active=True)
     if entry["agency_id"]:
         # An agency that was closed meanwhile stays where it is until somebody changes it.
-        choices.setdefault(entry["agency_id"], _agency(entry["agency_id"]))
+        choices.setdefault(entry["agency_id"], agency_name(entry["agency_id"]))
     form = filled(PersonForm, entry, choices)
 
     def save(facts: Mapping[str, Any], command: Command | None) -> str:
@@ -126,72 +125,3 @@ def open_account(person_id: str) -> ResponseReturnValue:
         f"/people/{person_id}",
     )
     return form_page(form, schema, save, title=title, back=back, caption=entry["name"])
-
-
-@accounts.get("")
-@requires("account.manage")
-def list_accounts() -> ResponseReturnValue:
-    page = list_page("account", {})
-    agencies = store.agency_names(current_foundation().database)
-    rows = [
-        [
-            link(entry["name"], f"/accounts/{entry['_id']}"),
-            role_name(entry["role"]),
-            agencies.get(entry["agency_id"], gettext("No agency")),
-            state_tag(entry["active"]),
-        ]
-        for entry in page.items
-    ]
-    return render_template(
-        "directory/list.html",
-        title=gettext("Accounts"),
-        page=page,
-        headers=[gettext("Name"), gettext("Role"), gettext("Agency"), gettext("State")],
-        rows=rows,
-        empty=gettext("No account is open yet."),
-        new=None,
-        note=gettext("To open an account, add the person under Staff first."),
-    )
-
-
-@accounts.get("/<account_id>")
-@requires("account.manage")
-def show_account(account_id: str) -> ResponseReturnValue:
-    entry = found("account", account_id)
-    person = button(f"/people/{entry['person_id']}", gettext("See the person"), "person.manage")
-    rows = [
-        {"key": gettext("Person"), "value": entry["name"], "action": person},
-        {"key": gettext("Role"), "value": role_name(entry["role"])},
-        {"key": gettext("Agency"), "value": _agency(entry["agency_id"])},
-        {"key": gettext("State"), "value": state_tag(entry["active"])},
-    ]
-    return render_template(
-        "directory/detail.html",
-        title=entry["name"],
-        caption=gettext("Account"),
-        rows=rows,
-        back=page_url("/accounts"),
-        change=button(f"/accounts/{account_id}/edit", gettext("Change this account"), "account.manage"),
-    )
-
-
-@accounts.route("/<account_id>/edit", methods=["GET", "POST"])
-@requires("account.manage")
-def change_account(account_id: str) -> ResponseReturnValue:
-    foundation = current_foundation()
-    entry = found("account", account_id)
-    form = filled(ChangedAccountForm, entry)
-
-    def save(facts: Mapping[str, Any], command: Command | None) -> str:
-        changes = {field: value for field, value in facts.items() if field != "password" or value}
-        version = form.expected_version()
-        commands.change_account(foundation, current_actor(), account_id, version, changes, command)
-        return f"/accounts/{account_id}"
-
-    title, back = gettext("Change an account"), f"/accounts/{account_id}"
-    return form_page(form, schemas.AccountChange(), save, title=title, back=back, caption=entry["name"])
-
-
-def _agency(agency_id: str | None) -> str:
-    entry = store.get(current_foundation().database, "agency", agency_id) if agency_id else None
-    return str(entry["name"]) if entry else gettext("No agency")

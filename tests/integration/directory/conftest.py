@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyotp
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask, request
@@ -161,3 +162,49 @@ def door(foundation, app) -> FrontDoor:
 def visit(door) -> Callable[[], Visitor]:
     """A new visitor: `visit()`."""
     return lambda: Visitor(door)
+
+
+@dataclass
+class App:
+    """An authenticator app on a telephone: it knows a secret and the time."""
+
+    secret: str
+    clock: Clock
+
+    def code(self, steps: int = 0) -> str:
+        """The six digits that it shows, or showed so many steps ago (negative), or will show."""
+        return pyotp.TOTP(self.secret).at(self.clock() + timedelta(seconds=30 * steps))
+
+    def wait(self, steps: int = 1) -> App:
+        """Until it shows another code: each is good once."""
+        self.clock.ahead += timedelta(seconds=30 * steps)
+        return self
+
+
+@pytest.fixture
+def turn_on(clock) -> Callable[[Visitor], tuple[App, list[str]]]:
+    """Turns the second factor of a signed-in visitor on by the pages; gives their app and recovery codes."""
+
+    def turn_it_on(visitor: Visitor) -> tuple[App, list[str]]:
+        started = visitor.send("/en/second-factor")
+        assert started.headers["Location"] == "/en/second-factor/set-up", started.text
+        return set_up(visitor, "/en/second-factor/set-up", clock)
+
+    return turn_it_on
+
+
+def set_up(visitor: Visitor, path: str, clock: Clock) -> tuple[App, list[str]]:
+    """Reads the key from the page and confirms it by a code; gives the app and the recovery codes."""
+    app = App(shown_key(visitor.get(path).text), clock)
+    done = visitor.send(path, code=app.code())
+    assert done.status_code == 200, done.text
+    codes = re.findall(r"<code>([a-z2-7-]+)</code>", done.text)
+    assert len(codes) == 10
+    return app.wait(), codes
+
+
+def shown_key(html: str) -> str:
+    """The app's secret as the page shows it for typing."""
+    found = re.search(r'<strong translate="no">([A-Z2-7 ]+)</strong>', html)
+    assert found is not None, html
+    return found.group(1).replace(" ", "")

@@ -25,7 +25,7 @@ def test_the_first_page_shows_what_a_role_can_do(visit, hire, agency):
         page = visit().sign_in(hire(role, agency_id=agency)).get("/id/").text
         main = page.partition("<main")[2]
         found = [part.partition('"')[0] for part in main.split('app-card__link" href="')[1:]]
-        assert found == [*links, "/id/sessions"], role
+        assert found == [*links, "/id/sessions", "/id/second-factor"], role
 
 
 def test_an_agency_is_registered_and_changed_by_forms(administrator, foundation):

@@ -57,6 +57,8 @@ PAGES = [
     "/",
     "/sign-out",
     "/sessions",
+    "/second-factor",
+    "/new-password",
     "/agencies",
     "/agencies/{agency}",
     "/agencies/{agency}/edit",
@@ -69,6 +71,7 @@ PAGES = [
     "/accounts",
     "/accounts/{account}",
     "/accounts/{account}/edit",
+    "/accounts/{account}/leaving",
     "/directory/api-docs",
     "/nothing/here",
 ]

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from services.directory import commands, model, sessions
-from services.directory.sessions import WrongCredentials
+from services.directory import commands, model, sessions, signing_in
+from services.directory.signing_in import WrongCredentials
 from services.directory.throttle import TooManyAttempts
 from shared.access.tokens import load_public_key, verify
 from tests.integration.directory.conftest import ADMINISTRATOR, PASSWORD
@@ -28,7 +28,7 @@ def clerk(hire, agency):
 
 
 def enter(foundation, staff, **more):
-    return sessions.sign_in(foundation, staff.email, staff.password, HERE, **more).token
+    return signing_in.sign_in(foundation, staff.email, staff.password, HERE, **more).token
 
 
 def test_a_session_becomes_a_token_of_the_right_person(foundation, clerk, agency):
@@ -85,7 +85,7 @@ def test_a_new_password_ends_the_sessions_of_the_old_one(foundation, clerk):
     assert actor_by(foundation, token) is None
     with pytest.raises(WrongCredentials):
         enter(foundation, clerk)
-    assert sessions.sign_in(foundation, clerk.email, new["password"], HERE)
+    assert signing_in.sign_in(foundation, clerk.email, new["password"], HERE)
 
 
 def test_a_session_lives_while_it_is_used_but_not_for_ever(foundation, clerk, clock):
@@ -109,28 +109,28 @@ def test_the_sixth_wrong_sign_in_is_one_too_many_for_known_and_unknown_alike(fou
     for email in (clerk.email, "tidak.ada@kantor.test"):
         for _ in range(5):
             with pytest.raises(WrongCredentials):
-                sessions.sign_in(foundation, email, "salah sama sekali", HERE)
+                signing_in.sign_in(foundation, email, "salah sama sekali", HERE)
         with pytest.raises(TooManyAttempts) as refused:
-            sessions.sign_in(foundation, email, "salah sama sekali", HERE)
+            signing_in.sign_in(foundation, email, "salah sama sekali", HERE)
         assert 0 < refused.value.retry_after <= 15 * 60
     with pytest.raises(TooManyAttempts):
-        sessions.sign_in(foundation, clerk.email.upper() + " ", PASSWORD, ELSEWHERE)
+        signing_in.sign_in(foundation, clerk.email.upper() + " ", PASSWORD, ELSEWHERE)
 
 
 def test_one_address_cannot_try_many_accounts(foundation, clerk):
     for number in range(30):
         with pytest.raises(WrongCredentials):
-            sessions.sign_in(foundation, f"orang{number}@kantor.test", "salah sama sekali", HERE)
+            signing_in.sign_in(foundation, f"orang{number}@kantor.test", "salah sama sekali", HERE)
     with pytest.raises(TooManyAttempts):
-        sessions.sign_in(foundation, clerk.email, PASSWORD, HERE)
-    assert sessions.sign_in(foundation, clerk.email, PASSWORD, ELSEWHERE)
+        signing_in.sign_in(foundation, clerk.email, PASSWORD, HERE)
+    assert signing_in.sign_in(foundation, clerk.email, PASSWORD, ELSEWHERE)
 
 
 def test_right_sign_ins_are_not_counted(foundation, clerk):
     for _ in range(3):
         for _ in range(4):
             with pytest.raises(WrongCredentials):
-                sessions.sign_in(foundation, clerk.email, "salah sama sekali", HERE)
+                signing_in.sign_in(foundation, clerk.email, "salah sama sekali", HERE)
         assert enter(foundation, clerk)
     counted = [document["count"] for document in foundation.database.sign_in_counters.find()]
     assert counted == [12], "only the wrong ones of this address"
@@ -138,7 +138,7 @@ def test_right_sign_ins_are_not_counted(foundation, clerk):
 
 def test_counters_tell_nobody_who_tried(foundation, clerk):
     with pytest.raises(WrongCredentials):
-        sessions.sign_in(foundation, clerk.email, "salah sama sekali", HERE)
+        signing_in.sign_in(foundation, clerk.email, "salah sama sekali", HERE)
     stored = json.dumps(list(foundation.database.sign_in_counters.find()), default=str)
     assert "sign-in" in stored
     assert clerk.email not in stored and HERE not in stored

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from services.directory import seed, sessions, setup
+from services.directory import seed, setup, signing_in
 from services.directory.model import Refused
 from services.directory.seed import DEMONSTRATION_ACCOUNTS, DEMONSTRATION_PASSWORD
 from services.directory.setup import MixedData
@@ -23,7 +23,7 @@ def test_the_demonstration_has_every_kind_of_agency_and_an_account_for_every_rol
     assert {agency["kind"] for agency in foundation.database.agencies.find()} == set(agency_kinds())
     assert {account.role for account in DEMONSTRATION_ACCOUNTS} == set(ROLES)
     for account in DEMONSTRATION_ACCOUNTS:
-        signed_in = sessions.sign_in(foundation, account.email, DEMONSTRATION_PASSWORD, "192.0.2.1")
+        signed_in = signing_in.sign_in(foundation, account.email, DEMONSTRATION_PASSWORD, "192.0.2.1")
         assert signed_in.actor.role == account.role
         assert "(contoh)" in signed_in.actor.name
     for collection in ("agencies", "companies", "people"):
@@ -41,7 +41,7 @@ def test_loading_it_again_adds_nothing(foundation):
 def test_a_real_city_begins_with_one_administrator(foundation):
     setup.create_first_administrator(foundation, *FIRST)
     assert setup.mode(foundation) == "live"
-    signed_in = sessions.sign_in(foundation, FIRST[0], FIRST[2], "192.0.2.1")
+    signed_in = signing_in.sign_in(foundation, FIRST[0], FIRST[2], "192.0.2.1")
     assert (signed_in.actor.role, signed_in.actor.name) == ("administrator", "Kepala Dinas")
     assert foundation.database.agencies.count_documents({}) == 0
     with pytest.raises(Refused) as refused:

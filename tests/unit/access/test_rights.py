@@ -38,6 +38,7 @@ EXPECTED = {
     "audit.read": "--A---",
     "session.read": "OOOOOO",
     "session.delete": "OOOOOO",
+    "second_factor.manage": "OOOOOO",
 }
 SCOPE = {"A": "any", "G": "own_agency", "O": "own", "-": None}
 
