@@ -81,7 +81,7 @@ def _forms(text: str) -> Iterator[str]:
     yield text
     yield _PUNCTUATION.sub("", text)
     if "\\u" in text:
-        yield re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
+        yield re.sub(r"\\+u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
 
 
 def documents(client: Any, but: tuple[str, ...] = ()) -> Iterator[tuple[str, str]]:

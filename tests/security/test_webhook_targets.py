@@ -1,4 +1,7 @@
-"""Which addresses a subscriber may have us call, and that the checked one is the one that is called."""
+"""Which addresses a subscriber may have us call (10), and that the checked one is the one that is called.
+
+That a redirect is not followed is shown in tests/unit/notifications/test_webhook_transport.py.
+"""
 
 import socket
 
@@ -59,24 +62,25 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("address", FORBIDDEN.values(), ids=FORBIDDEN.keys())
-def test_an_address_inside_any_network_of_ours_is_refused(address):
+def test_10_an_address_inside_any_network_of_ours_is_refused(address):
+    """Seen to fail with `guard.is_public` answering that every address is public."""
     assert refusal("https://hooks.example.org/in", address) == "address_forbidden"
 
 
 @pytest.mark.parametrize(
     "address", ["8.8.8.8", "2606:4700::1111", "::ffff:808:808", "64:ff9b::808:808", "2002:808:808::1"]
 )
-def test_an_ordinary_public_address_is_called(address):
+def test_10_an_ordinary_public_address_is_called(address):
     target = guard.resolve("https://hooks.example.org/in?x=1", local=False, lookup=answering(address))
     assert target.address == address
     assert target.endpoint == guard.Endpoint("https", "hooks.example.org", 443, "/in?x=1")
 
 
-def test_one_forbidden_address_among_public_ones_refuses_them_all():
+def test_10_one_forbidden_address_among_public_ones_refuses_them_all():
     assert refusal("https://hooks.example.org/", "8.8.8.8", "10.0.0.1") == "address_forbidden"
 
 
-def test_a_name_that_answers_differently_the_second_time_is_refused_the_second_time():
+def test_10_a_name_that_answers_differently_the_second_time_is_refused_the_second_time():
     answers = iter([["8.8.8.8"], ["127.0.0.1"]])
 
     def lookup(host, port):
@@ -88,13 +92,13 @@ def test_a_name_that_answers_differently_the_second_time_is_refused_the_second_t
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "[::1]", "localhost", "0177.0.0.1"])
-def test_loopback_in_any_spelling_is_seen_through_by_the_real_resolver(host):
+def test_10_loopback_in_any_spelling_is_seen_through_by_the_real_resolver(host):
     with pytest.raises(Refused) as refused:
         guard.resolve(f"https://{host}/", local=False)
     assert refused.value.code in ("address_forbidden", "host_unresolvable")
 
 
-def test_plain_http_is_for_loopback_in_local_mode_only():
+def test_10_plain_http_is_for_loopback_in_local_mode_only():
     assert refusal("http://hooks.example.org/", "8.8.8.8") == "url_not_https"
     assert refusal("http://127.0.0.1:9000/", "127.0.0.1") == "url_not_https"
     assert refusal("http://hooks.example.org/", "8.8.8.8", local=True) == "url_not_https"
@@ -125,7 +129,7 @@ def test_plain_http_is_for_loopback_in_local_mode_only():
         ("https://@hooks.example.org/", "url_credentials"),
     ],
 )
-def test_an_address_that_is_not_plainly_one_is_refused_before_it_is_resolved(url, code):
+def test_10_an_address_that_is_not_plainly_one_is_refused_before_it_is_resolved(url, code):
     def lookup(host, port):
         raise AssertionError("it was resolved")
 
@@ -134,7 +138,7 @@ def test_an_address_that_is_not_plainly_one_is_refused_before_it_is_resolved(url
     assert refused.value.code == code
 
 
-def test_a_name_that_nobody_knows_is_refused_with_its_own_code():
+def test_10_a_name_that_nobody_knows_is_refused_with_its_own_code():
     def lookup(host, port):
         raise socket.gaierror(8, "unknown")
 
@@ -143,7 +147,7 @@ def test_a_name_that_nobody_knows_is_refused_with_its_own_code():
     assert refusal("https://nobody.example.org/") == "host_unresolvable"
 
 
-def test_the_refusal_does_not_repeat_the_address():
+def test_10_the_refusal_does_not_repeat_the_address():
     with pytest.raises(Refused) as refused:
         guard.resolve("https://user:canary@hooks.example.org/", local=False)
     assert "canary" not in str(refused.value)
