@@ -15,6 +15,7 @@ import typer
 from deploy.cli.context import DEFAULT_STATE, JsonOption, StateOption, foundation
 from deploy.cli.output import fail, say, show_json
 from shared import domain
+from shared.domain.identifying import OWNERS
 from shared.domain.working_time import WIB
 
 COLUMNS = ["table", "field", "account", "role", "agency", "purpose", "openings", "subjects", "first", "last"]
@@ -77,7 +78,7 @@ def _name_fields(found: dict[str, Any]) -> None:
     """Adds to each field what it is called in both languages; one that is declared no longer keeps its code."""
     for row in found["fields"]:
         kind, _, name = row["field"].partition(".")
-        declared = domain.identifying_fields(kind).get(name) if kind in domain.OWNERS else None
+        declared = domain.identifying_fields(kind).get(name) if kind in OWNERS else None
         row.update({language: declared.names[language] if declared else row["field"] for language in domain.LANGUAGES})
 
 

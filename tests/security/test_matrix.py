@@ -1,0 +1,308 @@
+"""Every route of every service, generated from its routes: who is refused (1), false tokens (8), forged forms (9),
+fields that nobody may set (11), operators in place of values (12), bodies too large or too deep (13).
+
+Whoever is refused is refused before anything is read: the applications stand on no database here. What the others get
+is shown by the tests of each service.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+from flask import Flask
+from joserfc import jwt
+from joserfc.jwk import OKPKey
+from werkzeug.test import TestResponse
+
+from deploy import processes
+from shared.access import ROLES, Actor, may
+from shared.access.tokens import ALGORITHM, AUDIENCE, HEADER, ISSUER, issue, load_private_key
+from shared.access.web import PUBLIC, declared_action
+from shared.settings import SERVICES
+from tests.support import web
+from tests.support.web import ORIGIN, Browser, csrf_token
+
+#: What is open to everybody, and nothing else: a new public address fails until somebody writes it here.
+OPEN = {
+    *(f"GET /{service}/{name}" for service in SERVICES for name in ("healthz", "readyz", "openapi.json")),
+    *(f"GET /id/{service}/api-docs" for service in SERVICES),
+    "GET /directory/internal/exchange",
+    "GET /id/sign-in",
+    "POST /id/sign-in",
+    "GET /id/sign-in/second-factor",
+    "POST /id/sign-in/second-factor",
+    "GET /id/sign-in/set-up",
+    "POST /id/sign-in/set-up",
+    "GET /id/new-password",
+    "POST /id/new-password",
+    "POST /api/v1/accounts/password",
+    "POST /api/v1/sessions",
+    "POST /api/v1/sessions/second-factor",
+}
+NOBODYS_FIELDS = ("_id", "role", "agency_id", "case_id", "status", "version", "registered_by", "password_hash")
+#: Where a field of that name is the caller's to set.
+TAKEN = {
+    "POST /api/v1/accounts": {"role"},
+    "PATCH /api/v1/accounts/<id>": {"role"},
+    "POST /api/v1/people": {"agency_id"},
+    "PATCH /api/v1/people/<id>": {"agency_id"},
+    "POST /api/v1/subscriptions": {"agency_id"},
+}
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one address. `name` has `<id>` where the address names something."""
+
+    service: str
+    method: str
+    name: str
+    action: str | None
+
+    @property
+    def path(self) -> str:
+        """An address that leads there."""
+        return self.name.replace("<id>", "report-" + "0" * 32)
+
+    @property
+    def is_page(self) -> bool:
+        return self.name.startswith("/id/")
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.name}"
+
+
+@cache
+def apps() -> Mapping[str, Flask]:
+    """The application of every service, without a database."""
+    directory = Path(mkdtemp(prefix="rujukan-test-"))
+    made = {
+        service: processes.module(service, "app").create_app(web.foundation(directory, service)) for service in SERVICES
+    }
+    for app in made.values():
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+    return made
+
+
+def routes() -> Iterator[Route]:
+    for service, app in apps().items():
+        for rule in app.url_map.iter_rules():
+            if rule.endpoint == "static" or rule.endpoint.endswith(".static"):
+                continue
+            name = re.sub(r"<[^>]*>", "<id>", rule.rule.replace("<lang:lang>", "id"))
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                action = declared_action(app.view_functions[rule.endpoint], method)
+                yield Route(service, method, name, action)
+
+
+ALL = sorted(routes(), key=str)
+GUARDED = [route for route in ALL if route.action != PUBLIC]
+FORMS = [route for route in ALL if route.is_page and route.method != "GET"]
+
+
+def somebody(role: str) -> Actor:
+    return Actor("account-" + "1" * 32, role, "agency-" + "1" * 32, "session-" + "1" * 32, "Petugas")
+
+
+def one_who_may(route: Route) -> Actor:
+    """Somebody who gets past the first question."""
+    roles = ROLES if route.action == PUBLIC else [role for role in ROLES if may(somebody(role), str(route.action))]
+    return somebody(roles[0])
+
+
+def send(route: Route, actor: Actor | None, **more: Any) -> TestResponse:
+    browser = Browser(apps()[route.service], actor)
+    return browser.client.open(
+        route.path,
+        method=route.method,
+        base_url=ORIGIN,
+        headers=browser.headers("cookie" if route.is_page else "bearer") | more.pop("headers", {}),
+        **more,
+    )
+
+
+def test_01_no_route_is_without_a_rule() -> None:
+    """Seen to fail with a view that lost its `@requires`."""
+    assert [str(route) for route in ALL if route.action is None] == []
+
+
+def test_01_what_is_open_to_everybody_is_written_down() -> None:
+    """Seen to fail with a view that became `@public`."""
+    assert {str(route) for route in ALL if route.action == PUBLIC} == OPEN
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=str)
+def test_01_a_role_without_the_right_is_refused(route: Route) -> None:
+    """Seen to fail with `_refusal` that returns None, and with a right taken out of the question `may`."""
+    for role in ROLES:
+        allowed = bool(may(somebody(role), str(route.action)))
+        answer = send(route, somebody(role))
+        if not allowed:
+            assert answer.status_code == 403, f"{role} gets {answer.status_code}"
+        elif route.method == "GET":
+            assert answer.status_code not in (401, 403), f"{role} may {route.action}, and gets {answer.status_code}"
+    nobody = send(route, None)
+    if route.is_page:
+        assert nobody.status_code == 302 and "/id/sign-in" in nobody.headers["Location"]
+    else:
+        assert nobody.status_code == 401
+
+
+def forgeries() -> dict[str, str]:
+    """Tokens that prove nothing, by what is wrong with them."""
+    app = apps()["intake"]
+    private = load_private_key(app.extensions["rujukan"].settings.token_private_key_file)
+    actor, now = somebody("supervisor"), int(time.time())
+    good = issue(private, actor)
+    claims: dict[str, Any] = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": actor.id,
+        "sid": actor.session,
+        "role": actor.role,
+        "agency": actor.agency_id,
+        "name": actor.name,
+        "iat": now,
+        "exp": now + 300,
+    }
+    header, payload, signature = good.split(".")
+
+    def signed(key: Any = private, alg: str = ALGORITHM, head: Mapping[str, Any] | None = None, **changes: Any) -> str:
+        said = {name: value for name, value in {**claims, **changes}.items() if value is not None}
+        return jwt.encode({"alg": alg, **(head or {})}, said, key, algorithms=[alg])
+
+    def encoded(value: Mapping[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    def hashed(secret: bytes) -> str:
+        # By hand: no library signs with a public key as the secret.
+        text = f"{encoded({'alg': 'HS256', 'typ': 'JWT'})}.{payload}"
+        mac = hmac.new(secret, text.encode(), "sha256").digest()
+        return f"{text}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+    other = OKPKey.generate_key(ALGORITHM)
+    return {
+        "alg none": f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{payload}.",
+        "HS256 with the public key": hashed(private.as_pem(private=False)),
+        "another key": signed(other),
+        "a key of its own in the header": signed(other, head={"jwk": other.as_dict(private=False)}),
+        "a key id": signed(head={"kid": "../../dev/null"}),
+        "expired": signed(iat=now - 400, exp=now - 100),
+        "no end": signed(exp=None),
+        "no beginning": signed(iat=None),
+        "lives for a year": signed(exp=now + 365 * 86_400),
+        "another audience": signed(aud="somebody else"),
+        "no audience": signed(aud=None),
+        "another issuer": signed(iss="somebody else"),
+        "no session": signed(sid=None),
+        "an unknown role": signed(role="root"),
+        "another payload": f"{header}.{encoded({**claims, 'role': 'administrator'})}.{signature}",
+        "no signature": f"{header}.{payload}.",
+        "no token at all": "x.y.z",
+        "empty": ".",
+    }
+
+
+@pytest.mark.parametrize("wrong", forgeries())
+@pytest.mark.parametrize("service", SERVICES)
+def test_08_a_false_token_proves_nothing_to_any_service(service: str, wrong: str) -> None:
+    """Seen to fail, each for the tokens that it lets in: without `_CLAIMS.validate`, without the look at the header,
+    without the longest life, and with a decoder that takes the payload as it is."""
+    route = next(each for each in GUARDED if each.service == service and each.method == "GET" and not each.is_page)
+    token = forgeries()[wrong]
+    answer = (
+        apps()[service]
+        .test_client()
+        .get(route.path, base_url=ORIGIN, headers={HEADER: token, "X-Rujukan-Auth": "bearer"})
+    )
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("route", FORMS, ids=str)
+def test_09_a_form_that_was_not_ours_is_refused(route: Route) -> None:
+    """Seen to fail without CSRFProtect (the first), and without the look at Origin (the others)."""
+    actor = one_who_may(route)
+    assert send(route, actor, data={"a": "b"}).status_code == 403, "without the token of a page of ours"
+    browser = Browser(apps()[route.service], actor)
+    token = csrf_token(browser.get(f"/id/{route.service}/api-docs").text)
+    for origin in ("https://elsewhere.example", "null", "http://localhost", "https://localhost.elsewhere.example"):
+        answer = browser.client.post(
+            route.path, base_url=ORIGIN, data={"csrf_token": token}, headers=browser.headers() | {"Origin": origin}
+        )
+        assert answer.status_code == 403, f"from {origin}: {answer.status_code}"
+
+
+def bodies() -> list[tuple[Route, Mapping[str, Any]]]:
+    """Every route that takes JSON, with the described properties of its body."""
+    found = []
+    for service, app in apps().items():
+        document = app.test_client().get(f"/{service}/openapi.json").json
+        assert document is not None
+        for path, operations in document["paths"].items():
+            name = re.sub(r"\{[^}]*\}", "<id>", path)
+            for method, operation in operations.items():
+                body = operation.get("requestBody") if isinstance(operation, Mapping) else None
+                if body:
+                    schema = body["content"]["application/json"]["schema"]
+                    if "$ref" in schema:
+                        schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+                    route = next(each for each in ALL if str(each) == f"{method.upper()} {name}")
+                    found.append((route, schema["properties"]))
+    return sorted(found, key=lambda each: str(each[0]))
+
+
+BODIES = bodies()
+each_body = pytest.mark.parametrize(("route", "properties"), BODIES, ids=[str(route) for route, _ in BODIES])
+HEADERS = {"Idempotency-Key": "k" * 20, "If-Match": '"1"'}
+
+
+def errors(answer: TestResponse) -> set[str]:
+    """The fields that an answer names as wrong."""
+    return {error["field"] for error in (answer.json or {}).get("errors", ())}
+
+
+@each_body
+def test_11_a_field_that_is_not_the_caller_s_is_refused_by_name(route: Route, properties: Mapping[str, Any]) -> None:
+    """Seen to fail with a schema whose `unknown` is EXCLUDE."""
+    taken = TAKEN.get(str(route), set())
+    for field in set(NOBODYS_FIELDS) - taken:
+        assert field not in properties, f"{route} takes {field}: is it the caller's to set?"
+        answer = send(route, one_who_may(route), json={field: "administrator"}, headers=HEADERS)
+        assert answer.status_code == 422, f"{field}: {answer.status_code}"
+        assert field in errors(answer)
+
+
+@each_body
+def test_12_an_operator_is_no_value(route: Route, properties: Mapping[str, Any]) -> None:
+    """Seen to fail with a Raw field in a schema."""
+    for field in properties:
+        for operator in ({"$ne": None}, {"$gt": ""}, {"$regex": ".*"}, {"$where": "1"}, [{"$ne": None}]):
+            answer = send(route, one_who_may(route), json={field: operator}, headers=HEADERS)
+            assert answer.status_code == 422, f"{field} = {operator}: {answer.status_code}"
+    for key in ("$where", "a.b", "children.0.name", "__proto__"):
+        answer = send(route, one_who_may(route), json={key: "1"}, headers=HEADERS)
+        assert answer.status_code == 422, f"{key}: {answer.status_code}"
+
+
+@each_body
+def test_13_what_is_too_large_or_too_deep_is_refused(route: Route, properties: Mapping[str, Any]) -> None:
+    """Seen to fail without MAX_CONTENT_LENGTH, and without the handling of RecursionError."""
+    actor = one_who_may(route)
+    json_type = {"Content-Type": "application/json", **HEADERS}
+    large = send(route, actor, data=b'{"a": "' + b"x" * 20_000_000 + b'"}', headers=json_type)
+    assert large.status_code == 413
+    for deep in (b"[" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000):
+        assert send(route, actor, data=deep, headers=json_type).status_code == 400
+    for broken in (b"{", b'{"a": NaN}', b"\xff\xfe", b'"text"', b"[]", b"null", b'{"a": 1e999}'):
+        assert send(route, actor, data=broken, headers=json_type).status_code in (400, 422)
