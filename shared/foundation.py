@@ -19,7 +19,7 @@ from shared.clock import utc_now
 from shared.journal import Journal
 from shared.settings import VAULT_SERVICES, Settings
 from shared.vault import Vault
-from shared.vault.keys import load_key_file
+from shared.vault.ring import KeyRing
 
 AUDIT = "audit"
 VAULT = "vault"
@@ -46,9 +46,7 @@ class Foundation:
         audit = Audit(mongo.database(client, settings.prefix + AUDIT), clock, _heads(settings, clock))
         vault = None
         if settings.service in VAULT_SERVICES and settings.vault_key_file is not None:
-            vault = Vault(
-                mongo.database(client, settings.prefix + VAULT), load_key_file(settings.vault_key_file), audit
-            )
+            vault = Vault(mongo.database(client, settings.prefix + VAULT), KeyRing(settings.vault_key_file), audit)
         return cls(settings, database, Journal(database, clock), audit, vault, clock)
 
     @property

@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import audit, city, exposed, operations, status, workflow
+from deploy.cli import audit, city, exposed, keys, operations, status, workflow
 from deploy.cli.context import DEFAULT_STATE, StateOption, running
 from deploy.cli.output import console, fail, say, show_table, step
 from deploy.local.state import Held, Running, State
@@ -35,6 +35,7 @@ app.add_typer(operations.parked, name="parked")
 app.add_typer(workflow.workflow, name="workflow")
 audit.audit.command()(exposed.exposed)
 app.add_typer(audit.audit, name="audit")
+app.add_typer(keys.keys, name="keys")
 
 DOWN_WITHIN = 120.0
 

@@ -1,7 +1,7 @@
 """The key-encryption key and the keysets that it wraps. All cryptography is Google Tink's.
 
-The key-encryption key lies in a file that only its owner can read. Tink for Python has no keyset manager, so a key file
-holds one key with an id of its own, and each wrapped keyset says which key wrapped it.
+A key-encryption key lies in a file that only its owner can read. Tink for Python has no keyset manager, so a key file
+holds one key with an id of its own, and each wrapped keyset says which key wrapped it. Several of them are ring.py's.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ class KeyEncryptionKey:
         handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         wrapped = proto_keyset_format.serialize_encrypted(handle, self.primitive, subject.encode())
         return wrapped, handle.primitive(aead.Aead)
+
+    def rewrap(self, subject: str, wrapped: bytes, before: KeyEncryptionKey) -> bytes:
+        """A keyset of `subject` that another key wrapped, wrapped by this one. Raises tink.TinkError."""
+        handle = proto_keyset_format.parse_encrypted(wrapped, before.primitive, subject.encode())
+        rewrapped: bytes = proto_keyset_format.serialize_encrypted(handle, self.primitive, subject.encode())
+        return rewrapped
 
     def unwrap(self, subject: str, wrapped: bytes) -> aead.Aead:
         """The stored keyset of `subject`, ready for use. Raises tink.TinkError if it is another's, or was changed."""

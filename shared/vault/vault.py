@@ -24,9 +24,10 @@ from shared.access.audit import Audit
 from shared.access.fields import closed, readable
 from shared.journal.unit import Unit
 from shared.mongo import Unavailable, is_unreachable
-from shared.vault.keys import KeyEncryptionKey
+from shared.vault.ring import KeyMissing, KeyRing
 
 SUBJECTS = "subjects"
+KEYSET = "key:"
 """`key:<subject>` has `wrapped` and `key_id`, `<subject>` has `fields`: name -> `version` and `sealed`."""
 
 
@@ -60,20 +61,20 @@ class NotHeld(Exception):
 
 
 class Vault:
-    """The vault's database with the key-encryption key. Only intake and cases have a user that may reach it."""
+    """The vault's database with the key-encryption keys. Only intake and cases have a user that may reach it."""
 
-    def __init__(self, database: Database, key: KeyEncryptionKey, audit: Audit) -> None:
+    def __init__(self, database: Database, keys: KeyRing, audit: Audit) -> None:
         self.database = database
         self._subjects = database[SUBJECTS]
-        self._key = key
+        self._keys = keys
         self._audit = audit
 
     def create(self, unit: Unit, subject: str, fields: Mapping[str, str] | None = None) -> None:
         """Begins a subject that is not there yet, with a keyset of its own, and seals its first fields."""
-        wrapped, primitive = self._key.new_keyset(subject)
+        key_id, wrapped, primitive = self._keys.new_keyset(subject)
         _declared(subject, fields or {})
         sealed = {name: _seal(primitive, subject, name, 1, value) for name, value in (fields or {}).items()}
-        unit.insert(self._subjects, {"_id": _key_of(subject), "key_id": self._key.id, "wrapped": wrapped})
+        unit.insert(self._subjects, {"_id": _key_of(subject), "key_id": key_id, "wrapped": wrapped})
         unit.insert(self._subjects, {"_id": subject, "fields": sealed})
 
     def seal(self, unit: Unit, subject: str, fields: Mapping[str, str]) -> None:
@@ -123,7 +124,7 @@ class Vault:
     def erase(self, unit: Unit, subject: str) -> None:
         """Deletes the subject's keyset and values. Older copies of the values cannot be opened without the keyset.
 
-        (An older copy of the wrapped keyset can: that ends when the key-encryption key is rotated.)
+        (An older copy of the wrapped keyset can: that ends when the key-encryption key is rotated, rotation.py.)
         """
         unit.delete(self._subjects, {"_id": _key_of(subject)})
         unit.delete(self._subjects, {"_id": subject})
@@ -132,16 +133,16 @@ class Vault:
         """What opens the subject's values, and its sealed fields by name. Raises NotHeld."""
         documents = {document["_id"]: document for document in found}
         keyset, values = documents.get(_key_of(subject)), documents.get(subject)
-        if keyset is None or values is None or keyset["key_id"] != self._key.id:
+        if keyset is None or values is None:
             raise NotHeld(subject)
         try:
-            return self._key.unwrap(subject, keyset["wrapped"]), values["fields"]
-        except tink.TinkError:
+            return self._keys.unwrap(keyset["key_id"], subject, keyset["wrapped"]), values["fields"]
+        except (KeyMissing, tink.TinkError):
             raise NotHeld(subject) from None
 
 
 def _key_of(subject: str) -> str:
-    return f"key:{subject}"
+    return f"{KEYSET}{subject}"
 
 
 def _both(subject: str) -> dict[str, Any]:

@@ -1,0 +1,195 @@
+"""Rotating the key-encryption key: nobody notices, a killed rotation goes on, and what was erased is gone (20)."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tink
+
+from shared.access import Actor
+from shared.foundation import Foundation
+from shared.ids import new_id
+from shared.settings import load
+from shared.vault import NotHeld, rotation
+from shared.vault.keys import create_key_file, load_key_file
+from shared.vault.ring import KeyMissing, KeyRing, older_files
+
+pytestmark = pytest.mark.mongo
+
+ROOT = Path(__file__).parents[2]
+CLERK = Actor("account-" + "a" * 32, "intake_clerk", session="session-1")
+NAME = "Kenari Rotasi"
+Rotate = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def key_file(tmp_path) -> Path:
+    path = tmp_path / "keys" / "vault.json"
+    path.parent.mkdir()
+    create_key_file(path)
+    return path
+
+
+@pytest.fixture
+def environ(mongo, prefix, key_file) -> dict[str, str]:
+    return mongo.settings_environ("intake", prefix, RUJUKAN_VAULT_KEY_FILE=str(key_file))
+
+
+@pytest.fixture
+def intake(environ) -> Foundation:
+    foundation = Foundation.start(load("intake", environ))
+    foundation.journal.ensure_indexes()
+    return foundation
+
+
+@pytest.fixture
+def rotate(environ) -> Rotate:
+    """Runs `rujukan keys rotate` as an operator does."""
+
+    def run(*options: str, failpoints: str = "", command: str = "rotate") -> subprocess.CompletedProcess[str]:
+        variables = {**os.environ, **environ, "RUJUKAN_FAILPOINTS": failpoints}
+        words = [sys.executable, "-m", "deploy.cli", "keys", command, *options]
+        return subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=120)
+
+    return run
+
+
+def sealed(intake: Foundation, many: int = 1) -> list[str]:
+    """New people whose names are sealed."""
+    people = [new_id("person") for _ in range(many)]
+
+    def work(unit: Any) -> dict[str, Any]:
+        for person in people:
+            intake.sealed.create(unit, person, {"name": f"{NAME} {person}"})
+        return {}
+
+    intake.journal.run(work, actor=CLERK)
+    return people
+
+
+def name_of(intake: Foundation, person: str) -> str:
+    return intake.sealed.open(CLERK, person, ["name"], "report_page")["name"]
+
+
+def test_after_a_rotation_everybody_opens_and_there_is_one_key(intake, rotate, key_file) -> None:
+    people, before = sealed(intake, 1_100), load_key_file(key_file).id
+    done = rotate("--grace", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1100 keysets are wrapped anew" in done.stdout
+    present = load_key_file(key_file).id
+    assert present != before and older_files(key_file) == []
+    assert rotation.count(intake.sealed.database) == {present: 1_100}
+    # This process goes on without a restart: it has seen the new key, and that the old one is gone.
+    assert all(name_of(intake, person) == f"{NAME} {person}" for person in people[::100])
+    [later] = sealed(intake)
+    assert name_of(intake, later)
+    told = rotate("--json", command="status")
+    assert f'"key": "{present}"' in told.stdout and '"keysets": 1101' in told.stdout
+
+
+@pytest.mark.parametrize("moment", ["keys.kept", "keys.made", "keys.placed", "keys.rewrapped", "keys.destroyed"])
+def test_a_rotation_that_is_killed_is_gone_on_with(intake, rotate, key_file, moment) -> None:
+    """At each step. Everybody opens in between and afterwards, and in the end there is one key, another one."""
+    people, before = sealed(intake, 600), load_key_file(key_file).id
+    killed = rotate("--grace", "0", failpoints=f"{moment}=kill")
+    assert killed.returncode == -9, killed.stdout + killed.stderr
+    assert {name_of(intake, person) for person in people} == {f"{NAME} {person}" for person in people}
+    [between] = sealed(intake)
+    done = rotate("--grace", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    present = load_key_file(key_file).id
+    assert present != before and older_files(key_file) == []
+    assert rotation.count(intake.sealed.database) == {present: 601}
+    assert all(name_of(intake, person) for person in (*people, between))
+
+
+def test_reading_and_registering_go_on_while_it_runs(intake, rotate, key_file) -> None:
+    """Seen to fail with a ring that reads the files only once."""
+    people, failed, done = sealed(intake, 300), [], threading.Event()
+    registered: list[str] = []
+
+    def go_on() -> None:
+        turn = 0
+        while not done.is_set():
+            try:
+                name_of(intake, people[turn % len(people)])
+                registered.extend(sealed(intake))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it must not happen
+                failed.append(repr(error))
+            turn += 1
+
+    threads = [threading.Thread(target=go_on) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        results = [rotate("--grace", "2") for _ in range(2)]
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert [result.returncode for result in results] == [0, 0], results
+    assert failed == []
+    assert len(registered) > 20
+    assert rotation.count(intake.sealed.database) == {load_key_file(key_file).id: 300 + len(registered)}
+    assert all(name_of(intake, person) for person in registered)
+
+
+def test_a_key_that_is_still_needed_is_not_destroyed(intake, rotate, key_file, mongo, prefix) -> None:
+    """A keyset that no key opens any more (somebody changed it) keeps its key, and the command says so."""
+    [broken, whole] = sealed(intake, 2)
+    subjects = mongo.client()[f"{prefix}vault"]["subjects"]
+    subjects.update_one({"_id": f"key:{broken}"}, {"$set": {"wrapped": b"no keyset"}})
+    done = rotate("--grace", "0")
+    assert done.returncode == 1
+    assert "1 keysets cannot be opened" in done.stdout
+    assert len(older_files(key_file)) == 1
+    assert name_of(intake, whole)
+    with pytest.raises(NotHeld):
+        name_of(intake, broken)
+
+
+def test_20_after_a_rotation_a_backup_and_the_oplog_open_nothing_of_whom_was_erased(
+    intake, rotate, key_file, mongo, prefix
+) -> None:
+    """Seen to fail with `--keep-old`, and with a rotation that leaves the old key's file."""
+    [erased, other] = sealed(intake, 2)
+    subjects = mongo.client()[f"{prefix}vault"]["subjects"]
+    backup = {document["_id"]: document for document in subjects.find()}
+    intake.journal.run(lambda unit: intake.sealed.erase(unit, erased) or {}, actor=CLERK)
+    with pytest.raises(NotHeld):
+        name_of(intake, erased)
+    assert subjects.count_documents({"_id": {"$in": [erased, f"key:{erased}"]}}) == 0
+
+    wrapped, key_id = from_the_oplog(mongo, prefix, erased)
+    value = backup[erased]["fields"]["name"]
+    bound = f"{erased}|name|1".encode()
+    before = KeyRing(key_file)
+    # The trap: after the erasure, whoever has a backup and the oplog still reads the name.
+    assert before.unwrap(key_id, erased, wrapped).decrypt(value["sealed"], bound).decode() == f"{NAME} {erased}"
+
+    assert rotate("--grace", "0").returncode == 0
+    after = KeyRing(key_file)
+    with pytest.raises(KeyMissing):
+        after.unwrap(key_id, erased, wrapped)
+    with pytest.raises(tink.TinkError):
+        after.present.unwrap(erased, wrapped)
+    with pytest.raises(KeyMissing):
+        before.unwrap(key_id, erased, wrapped)  # a process that had the old key in memory has let it go
+    assert name_of(intake, other) == f"{NAME} {other}"
+
+
+def from_the_oplog(mongo: Any, prefix: str, person: str) -> tuple[bytes, str]:
+    """The wrapped keyset of a person as the oplog still has it, and the id of the key that wrapped it."""
+    for entry in mongo.client()["local"]["oplog.rs"].find({"o.applyOps.o._id": f"key:{person}"}):
+        for operation in entry["o"]["applyOps"]:
+            document = operation["o"]
+            if document.get("_id") == f"key:{person}" and "wrapped" in document:
+                return document["wrapped"], document["key_id"]
+    raise AssertionError("the oplog does not have it: the trap is another one")
