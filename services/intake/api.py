@@ -1,4 +1,4 @@
-"""Intake's JSON: register a report, find it again, open its identities.
+"""Intake's JSON: register a report, find it again, open its identities, erase them.
 
 Reports are shown without identities; those have an endpoint of their own, every use of which is audited.
 """
@@ -12,13 +12,20 @@ from flask import request
 from flask.views import MethodView
 from flask_babel import gettext
 
-from services.intake import registration, schemas, store
+from services.intake import erasure, registration, schemas, store
 from shared.access import current_actor, permit, requires
 from shared.ids import read_number
 from shared.vault import NotHeld
 from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
-from shared.web.conditions import IDEMPOTENCY_KEY_REQUIRED, command, etag
+from shared.web.conditions import (
+    IDEMPOTENCY_KEY,
+    IDEMPOTENCY_KEY_REQUIRED,
+    IF_MATCH,
+    command,
+    etag,
+    expected_version,
+)
 
 blueprint = Blueprint("reports-api", __name__, url_prefix="/reports", description="Reports that a child is working.")
 
@@ -92,3 +99,44 @@ class ReportIdentities(MethodView):
             return registration.identities(current_foundation(), current_actor(), report, "report_api")
         except NotHeld:
             raise Problem(404, "not_found") from None
+
+
+@blueprint.route("/<string:reference>/children/<string:child_id>/erasure")
+class ChildErasure(MethodView):
+    @blueprint.arguments(schemas.Erasure)
+    @blueprint.response(201, schemas.Receipt)
+    @blueprint.doc(parameters=[IDEMPOTENCY_KEY])
+    @requires("identity.erase")
+    def post(self, wanted: dict[str, str], reference: str, child_id: str) -> Any:
+        """Erase what identifies a child, for good, and get the receipt. The codes of the report stay."""
+        report = found(reference, "identity.erase")
+        key = command(current_foundation().settings.secret_key)
+        try:
+            return erasure.erase(current_foundation(), current_actor(), report["_id"], child_id, wanted["reason"], key)
+        except (erasure.Refused, NotHeld) as error:
+            raise erasure_refused(error) from None
+
+
+@blueprint.route("/<string:reference>/redaction")
+class ReportRedaction(MethodView):
+    @blueprint.arguments(schemas.Redaction)
+    @blueprint.response(200, schemas.ShownReport)
+    @blueprint.doc(parameters=[IF_MATCH])
+    @requires("identity.erase")
+    def post(self, redacted: dict[str, str], reference: str) -> Any:
+        """Replace the narrative by one that no longer tells who the erased child is."""
+        version = expected_version()
+        report = found(reference, "identity.erase")
+        try:
+            erasure.redact(current_foundation(), current_actor(), report["_id"], version, redacted["narrative"])
+        except NotHeld:
+            raise Problem(404, "not_found") from None
+        after = found(report["_id"], "report.read")
+        return store.shown(after), 200, etag(after["version"])
+
+
+def erasure_refused(error: erasure.Refused | NotHeld) -> Problem:
+    """Why a child cannot be erased, as an answer."""
+    if isinstance(error, erasure.Refused) and error.reason == "nothing_held":
+        return Problem(409, "nothing_held", detail=gettext("Nothing that identifies this child is held any more."))
+    return Problem(404, "not_found")

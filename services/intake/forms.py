@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
 
-from services.intake.schemas import HOURS, LISTS, MAXIMUM_CHILDREN, NewReport
+from services.intake.schemas import HOURS, LISTS, MAXIMUM_CHILDREN, Erasure, NewReport, Redaction
 from shared.web.forms import (
     CheckboxesField,
     CheckboxField,
@@ -291,3 +291,33 @@ def _number(text: str | None) -> float | str | None:
         return float(text.replace(",", ".")) if text else None
     except ValueError:
         return text
+
+
+class ErasureForm(Form):
+    """Why, and that it is meant."""
+
+    reason = CodedRadios(_l("Why is it erased?"), "erasure_reason")
+    sure = CheckboxField(_l("I am sure: nobody can bring it back."))
+
+    def checked(self) -> str | None:
+        """The reason, if the form is right; None with its errors set."""
+        self.process(request.form)
+        errors = Erasure().validate({"reason": self.reason.data} if self.reason.data else {})
+        self.reason.errors = [translate(message) for message in errors.get("reason", [])]
+        if not self.sure.data:
+            self.sure.errors = [_("Tick this to go on.")]
+        return None if errors or not self.sure.data else str(self.reason.data)
+
+
+class RedactionForm(Form):
+    """The narrative as it shall stand, for the version of the report that the page shows."""
+
+    version = wtforms.HiddenField()
+    narrative = LongTextField(_l("Narrative"), validators=[wtforms.validators.Length(max=20_000)])
+
+    def checked(self) -> str | None:
+        """The narrative, if it will do; None with its errors set."""
+        self.process(request.form)
+        errors = Redaction().validate({"narrative": self.narrative.data or ""})
+        self.narrative.errors = [translate(message) for message in errors.get("narrative", [])]
+        return None if errors else str(self.narrative.data)

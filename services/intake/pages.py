@@ -1,4 +1,4 @@
-"""Intake's pages: register a report, find it again, and open what identifies the people in it."""
+"""Intake's pages: register a report, find it again, open what identifies the people in it, and erase it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from services.intake import api, registration, store
-from services.intake.forms import new_form
+from services.intake import api, erasure, registration, store
+from services.intake.forms import ErasureForm, RedactionForm, new_form
 from shared.access import current_actor, may, requires
 from shared.domain.working_time import wib_date
 from shared.ids import read_number
+from shared.journal import VersionConflict
 from shared.vault import NotHeld
-from shared.web import PAGE_SIZE, Page, current_foundation, page_number
+from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
 from shared.web.conditions import command_of
 
 blueprint = Blueprint("reports", __name__, url_prefix="/reports")
@@ -46,6 +47,7 @@ def index() -> ResponseReturnValue:
         page=Page(reports, page_number(), total),
         typed=typed,
         unknown=unknown,
+        may_erase=bool(may(current_actor(), "identity.erase")),
     )
 
 
@@ -71,6 +73,63 @@ def new() -> ResponseReturnValue:
     return render_template("intake/new.html", form=form)
 
 
+@blueprint.get("/erasures")
+@requires("identity.erase")
+def erasures() -> ResponseReturnValue:
+    """What was erased, by its receipts, and which narratives wait for their redaction."""
+    database = current_foundation().database
+    receipts, total = store.erasures(database, page_number(), PAGE_SIZE)
+    page = Page(receipts, page_number(), total)
+    return render_template("intake/erasures.html", page=page, redactions=store.redactions(database))
+
+
+@blueprint.route("/<number>/children/<child_id>/erase", methods=["GET", "POST"])
+@requires("identity.erase")
+def erase(number: str, child_id: str) -> ResponseReturnValue:
+    """Erases what identifies a child, after a reason and a second confirmation."""
+    report = api.found(number, "identity.erase")
+    if child_id not in {child["child_id"] for child in report["children"]}:
+        raise Problem(404, "not_found")
+    form = ErasureForm()
+    reason = form.checked() if request.method == "POST" else None
+    if reason is None:
+        page = render_template("intake/erase.html", form=form, report=report)
+        return page, 422 if request.method == "POST" else 200
+    try:
+        erasure.erase(current_foundation(), current_actor(), report["_id"], child_id, reason)
+    except (erasure.Refused, NotHeld) as error:
+        problem = api.erasure_refused(error)
+        if problem.status != 409:
+            raise problem from None
+        flash(_("Nothing that identifies this child is held any more."))
+    else:
+        flash(_("What identifies this child is erased. The receipt is among the erasures."), "success")
+    return redirect(url_for(".show", number=report["number"]), 303)
+
+
+@blueprint.route("/<number>/redaction", methods=["GET", "POST"])
+@requires("identity.erase")
+def redact(number: str) -> ResponseReturnValue:
+    """Replaces the narrative; opening it to do so is audited."""
+    report = api.found(number, "identity.erase")
+    form = RedactionForm()
+    if request.method == "POST":
+        narrative = form.checked()
+        version = int(form.version.data) if (form.version.data or "").isdigit() else 0
+        if narrative is not None:
+            try:
+                erasure.redact(current_foundation(), current_actor(), report["_id"], version, narrative)
+            except VersionConflict:
+                flash(_("Somebody else changed this report in the meantime. This is how it stands now."))
+            else:
+                flash(_("The narrative is redacted."), "success")
+            return redirect(url_for(".show", number=report["number"]), 303)
+        return render_template("intake/redact.html", form=form, report=report), 422
+    opened = current_foundation().sealed.open(current_actor(), report["_id"], [erasure.NARRATIVE], "redaction_page")
+    form.narrative.data, form.version.data = opened.get(erasure.NARRATIVE, ""), str(report["version"])
+    return render_template("intake/redact.html", form=form, report=report)
+
+
 @blueprint.get("/<number>")
 @requires("report.read")
 def show(number: str) -> ResponseReturnValue:
@@ -81,7 +140,7 @@ def show(number: str) -> ResponseReturnValue:
         report=report,
         identities=None,
         may_open=bool(may(current_actor(), "report.read_identity", report)),
-        may_audit=bool(may(current_actor(), "audit.read")),
+        **_links(report),
     )
 
 
@@ -95,5 +154,13 @@ def identities(number: str) -> ResponseReturnValue:
     except NotHeld:
         flash(_("What identifies the people in this report was erased."))
         return redirect(url_for(".show", number=report["number"]), 303)
-    may_audit = bool(may(current_actor(), "audit.read"))
-    return render_template("intake/report.html", report=report, identities=opened, may_open=True, may_audit=may_audit)
+    return render_template("intake/report.html", report=report, identities=opened, may_open=True, **_links(report))
+
+
+def _links(report: dict[str, Any]) -> dict[str, bool]:
+    """What else its reader may do with the report."""
+    actor = current_actor()
+    return {
+        "may_audit": bool(may(actor, "audit.read")),
+        "may_erase": bool(may(actor, "identity.erase", report)),
+    }

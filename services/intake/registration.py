@@ -172,7 +172,7 @@ def identities(foundation: Foundation, actor: Actor, report: Mapping[str, Any], 
     vault = foundation.sealed
     of_report = vault.open_readable(actor, report["_id"], purpose)
     of_children = [
-        vault.open_readable(actor, child["person_id"], purpose) if child["person_id"] else Opened({}, [])
+        vault.open_readable(actor, child["person_id"], purpose) if _is_held(child) else Opened({}, [])
         for child in report["children"]
     ]
     return {
@@ -180,3 +180,8 @@ def identities(foundation: Foundation, actor: Actor, report: Mapping[str, Any], 
         "children": [each.values for each in of_children],
         "closed": {"report": of_report.closed, "children": [each.closed for each in of_children]},
     }
+
+
+def _is_held(child: Mapping[str, Any]) -> bool:
+    """Whether anything identifies this child: it was known, and not erased."""
+    return child["person_id"] is not None and child.get("erased_at") is None

@@ -173,6 +173,7 @@ class ShownChild(Schema):
     worst_possible = fields.String(required=True, allow_none=True)
     statistical_class = fields.String(required=True)
     severity = fields.String(required=True)
+    erased = fields.Boolean(required=True)
 
 
 class ShownReport(Schema):
@@ -191,6 +192,7 @@ class ShownReport(Schema):
     anonymous_reporter = fields.Boolean(required=True)
     demonstration = fields.Boolean(required=True)
     children = fields.List(fields.Nested(ShownChild), required=True)
+    redaction_needed = fields.Boolean(required=True)
     version = fields.Integer(required=True)
 
 
@@ -212,6 +214,39 @@ class ReportList(Schema):
     page = fields.Integer(required=True)
     page_size = fields.Integer(required=True)
     total = fields.Integer(required=True)
+
+
+class Erasure(Schema):
+    """Why what identifies a child is erased."""
+
+    reason = one_of("erasure_reason", required=True)
+
+
+class Receipt(Schema):
+    """The receipt of an erasure: what was deleted, when, why, by which account. It tells nobody's name."""
+
+    erasure_id = fields.String(attribute="_id", required=True)
+    report_id = fields.String(required=True)
+    report_number = fields.String(required=True)
+    child_id = fields.String(required=True)
+    subject = fields.String(required=True)
+    reason = fields.String(required=True)
+    fields_ = fields.Integer(attribute="fields", data_key="fields", required=True)
+    erased_at = fields.AwareDateTime(required=True)
+    erased_by = fields.String(required=True)
+    redaction_needed = fields.Boolean(required=True)
+
+
+class Redaction(Schema):
+    """The narrative without what tells who the erased child is."""
+
+    narrative = Text(20_000, required=True)
+
+    @validates_schema
+    def says_something(self, data: dict[str, Any], **_: Any) -> None:
+        """An empty one is most likely a slip; who wants none writes so."""
+        if not data.get("narrative"):
+            raise ValidationError({"narrative": ["Missing data for required field."]})
 
 
 class Closed(Schema):

@@ -15,6 +15,7 @@ from pymongo.database import Database
 from shared.mongo import reachable
 
 REPORTS = "reports"
+ERASURES = "erasures"
 
 
 def ensure_indexes(database: Database) -> None:
@@ -24,6 +25,9 @@ def ensure_indexes(database: Database) -> None:
     reports.create_index([("registered_at", DESCENDING), ("_id", ASCENDING)])
     reports.create_index([("kecamatan", ASCENDING), ("registered_at", DESCENDING)])
     reports.create_index([("severity", ASCENDING), ("registered_at", DESCENDING)])
+    waits = {"redaction_since": {"$type": "date"}}
+    reports.create_index([("redaction_since", ASCENDING)], partialFilterExpression=waits, name="redactions")
+    database[ERASURES].create_index([("erased_at", DESCENDING)])
 
 
 def get(database: Database, reference: str) -> dict[str, Any] | None:
@@ -54,6 +58,25 @@ def page(database: Database, number: int, size: int, question: Mapping[str, Any]
     return found, total
 
 
+def redactions(database: Database) -> list[dict[str, Any]]:
+    """The reports whose narrative waits to be redacted, the longest first."""
+    with reachable():
+        waits = {"redaction_since": {"$type": "date"}}
+        return list(
+            database[REPORTS].find(waits, {"number": 1, "redaction_since": 1}).sort("redaction_since", ASCENDING)
+        )
+
+
+def erasures(database: Database, number: int, size: int) -> tuple[list[dict[str, Any]], int]:
+    """One page of receipts, the newest first, and how many there are in all."""
+    with reachable():
+        receipts = database[ERASURES]
+        found = receipts.find().sort("erased_at", DESCENDING).skip((number - 1) * size).limit(size)
+        return list(found), receipts.estimated_document_count()
+
+
 def shown(report: Mapping[str, Any]) -> dict[str, Any]:
     """A report as the wire has it."""
-    return {**report, "report_id": report["_id"]}
+    children = [{**child, "erased": child.get("erased_at") is not None} for child in report["children"]]
+    waits = report.get("redaction_since") is not None
+    return {**report, "report_id": report["_id"], "children": children, "redaction_needed": waits}

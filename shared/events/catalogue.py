@@ -52,6 +52,21 @@ class ReportRegistered(Schema):
     children = ListOf(Part(ReportedChild), required=True, validate=validate.Length(min=1, max=20))
 
 
+class ReportChildErased(Schema):
+    """What identified a child of a report was erased; its codes stay."""
+
+    report_id = Id("report", required=True)
+    child_id = Id("child", required=True)
+    person_id = Id("person", required=True)
+    reason = Code("erasure_reason", required=True)
+
+
+class ReportNarrativeRedacted(Schema):
+    """The narrative of a report was replaced by one that no longer tells of an erased child."""
+
+    report_id = Id("report", required=True)
+
+
 class CaseOpened(Schema):
     """A case began for one child of a report."""
 
@@ -162,7 +177,12 @@ def _types(topic: str, **schemas: type[Schema]) -> list[EventType]:
 CATALOGUE: Mapping[str, EventType] = {
     entry.name: entry
     for entry in [
-        *_types("intake.reports", report__registered=ReportRegistered),
+        *_types(
+            "intake.reports",
+            report__registered=ReportRegistered,
+            report__child_erased=ReportChildErased,
+            report__narrative_redacted=ReportNarrativeRedacted,
+        ),
         *_types(
             "cases.events",
             case__opened=CaseOpened,

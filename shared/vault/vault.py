@@ -121,13 +121,36 @@ class Vault:
         values = {name: _open(primitive, subject, name, held[name]) for name in wanted if name in held}
         return Opened(values, closed(actor, _kind(subject), held))
 
-    def erase(self, unit: Unit, subject: str) -> None:
-        """Deletes the subject's keyset and values. Older copies of the values cannot be opened without the keyset.
+    def held(self, unit: Unit, subject: str) -> list[str]:
+        """The names of the fields that are held of a subject, which tell nothing; none if there is none."""
+        found = unit.find_one(self._subjects, {"_id": subject})
+        return list(found["fields"]) if found else []
+
+    def seal_anew(self, unit: Unit, subject: str, fields: Mapping[str, str]) -> None:
+        """Seals fields, and all that is held beside them, under a new keyset: it does not open what was there before.
+
+        Nothing is shown of it, so nothing is recorded. Raises UndeclaredField, NotHeld.
+        """
+        _declared(subject, fields)
+        before, held = self._held(subject, unit.find(self._subjects, _both(subject)))
+        values = {**{name: _open(before, subject, name, sealed) for name, sealed in held.items()}, **fields}
+        key_id, wrapped, primitive = self._keys.new_keyset(subject)
+        versions = {name: held.get(name, {}).get("version", 0) + 1 for name in values}
+        sealed_anew = {name: _seal(primitive, subject, name, versions[name], value) for name, value in values.items()}
+        keyset = {"$set": {"key_id": key_id, "wrapped": wrapped}}
+        unit.update(self._subjects, {"_id": _key_of(subject)}, keyset, must_match=True)
+        unit.update(self._subjects, {"_id": subject}, {"$set": {"fields": sealed_anew}}, must_match=True)
+
+    def erase(self, unit: Unit, subject: str) -> int:
+        """Deletes the subject's keyset and values, and returns how many fields were held. Older copies of the values
+        cannot be opened without the keyset.
 
         (An older copy of the wrapped keyset can: that ends when the key-encryption key is rotated, rotation.py.)
         """
+        fields = len(self.held(unit, subject))
         unit.delete(self._subjects, {"_id": _key_of(subject)})
         unit.delete(self._subjects, {"_id": subject})
+        return fields
 
     def _held(self, subject: str, found: Iterable[Mapping[str, Any]]) -> tuple[aead.Aead, Mapping[str, Any]]:
         """What opens the subject's values, and its sealed fields by name. Raises NotHeld."""

@@ -15,6 +15,7 @@ from tests.support import web
 #: Texts that people type and the vault seals: where they come in -> the field under which they are sealed.
 SEALED = {
     "NewReport.narrative": "report.narrative",
+    "Redaction.narrative": "report.narrative",
     "Reporter.name": "report.reporter_name",
     "Reporter.phone": "report.reporter_phone",
     "Workplace.name": "report.workplace_name",

@@ -15,6 +15,7 @@ EXPECTED = {
     "report.register": "AAA---",
     "report.read": "AAA---",
     "report.read_identity": "AAA---",
+    "identity.erase": "--A---",
     "case.read": "-AA---",
     "case.read_identity": "-AA---",
     "case.screen": "-AA---",
