@@ -28,8 +28,8 @@ def _group() -> None:
 def rotate(
     grace: Annotated[
         float,
-        typer.Option(min=0, help="Seconds before the old key is destroyed; fewer than 25 only while nothing runs."),
-    ] = 30.0,
+        typer.Option(min=0, help="Seconds before the old key is destroyed; fewer only while nothing runs."),
+    ] = 90.0,
     keep_old: Annotated[
         bool, typer.Option(help="Leave the old key where it is: what was erased stays openable.")
     ] = False,
@@ -44,34 +44,42 @@ def rotate(
     """
     from shared.vault import rotation
     from shared.vault.keys import KeyFileError
-    from shared.vault.ring import KeyRing
 
     with _vault(state) as (base, path):
         try:
-            if rotation.pending(path):
-                say("Going on with a rotation that was not finished.")
-            else:
-                say(f"The present key is now {rotation.begin(path)}.")
-            ring = KeyRing(path)
+            with rotation.alone(path):
+                _rotate(base, path, grace, keep_old)
+        except rotation.UnderWay:
+            fail("The keys are being rotated already.")
         except KeyFileError as error:
             fail(str(error))
         except OSError as error:
             fail(f"{path.parent}: a new key cannot be put there ({error.strerror})")
-        database = base.sealed.database
-        for attempt in range(3):
-            unopened = _rewrap(rotation.rewrap(database, ring))
-            if unopened:
-                say(f"{unopened} keysets cannot be opened by any key that is here; the old key stays.")
-            if keep_old:
-                say("The old key is kept.")
-                return
-            say(f"Waiting {grace:.0f} s for what was begun with the old key.")
-            needed = rotation.destroy_old(database, ring, path, grace)
-            if not needed:
-                say("Done. The old key is destroyed. Back up the new one, apart from the data.")
-                return
-            if unopened or attempt == 2:
-                fail(f"Still needed, and kept: {', '.join(needed)}")
+
+
+def _rotate(base: Foundation, path: Path, grace: float, keep_old: bool) -> None:
+    from shared.vault import rotation
+    from shared.vault.ring import KeyRing
+
+    if rotation.pending(path):
+        say("Going on with a rotation that was not finished.")
+    else:
+        say(f"The present key is now {rotation.begin(path)}.")
+    ring, database = KeyRing(path), base.sealed.database
+    for attempt in range(3):
+        unopened = _rewrap(rotation.rewrap(database, ring))
+        if unopened:
+            say(f"{unopened} keysets cannot be opened by any key that is here; the old key stays.")
+        if keep_old:
+            say("The old key is kept.")
+            return
+        say(f"Waiting {grace:.0f} s for what was begun with the old key.")
+        needed = rotation.destroy_old(database, ring, path, grace)
+        if not needed:
+            say("Done. The old key is destroyed. Back up the new one, apart from the data.")
+            return
+        if unopened or attempt == 2:
+            fail(f"Still needed, and kept: {', '.join(needed)}")
 
 
 @keys.command("status")

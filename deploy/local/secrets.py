@@ -14,7 +14,9 @@ from shared.settings import SERVICES
 
 FILE = "secrets.env"
 ROOT_PASSWORD = "RUJUKAN_ROOT_MONGODB_PASSWORD"  # noqa: S105 - the variable's name
-TOKEN_PRIVATE, TOKEN_PUBLIC, VAULT = "token-private.json", "token-public.json", "vault.json"
+TOKEN_PRIVATE, TOKEN_PUBLIC = "token-private.json", "token-public.json"
+VAULT = Path("vault", "vault.json")
+"""In a folder of its own: a rotation puts files beside it, which containers see only if they have the whole folder."""
 AUDIT_PRIVATE, AUDIT_PUBLIC, AUDIT_HEADS = "audit-private.pem", "audit-public.pem", "audit-heads"
 
 
@@ -39,8 +41,12 @@ def ensure_keys(state: Path) -> dict[str, str]:
     directory = state / "keys"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     private, public, vault = (directory / name for name in (TOKEN_PRIVATE, TOKEN_PUBLIC, VAULT))
+    vault.parent.mkdir(mode=0o700, exist_ok=True)
     if not (private.exists() and public.exists()):
         create_key_files(private, public)
+    earlier = directory / VAULT.name
+    if earlier.exists() and not vault.exists():
+        earlier.rename(vault)  # where it lay before it had a folder
     if not vault.exists():
         create_key_file(vault)
     audit = directory / AUDIT_PRIVATE

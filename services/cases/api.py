@@ -57,15 +57,22 @@ def refusal(error: model.Refused) -> Problem:
 def identities(case: Mapping[str, Any], purpose: str) -> dict[str, Any]:
     """What identifies the child, and what its report says. Each opening is audited before anything is returned.
 
-    Raises vault.NotHeld for what was erased.
+    `erased` says that the child's identity was erased; the report's is shown then. Raises vault.NotHeld if nothing is
+    held of either.
     """
     vault, actor = current_foundation().sealed, current_actor()
-    child = vault.open_readable(actor, case["person_id"], purpose) if case["person_id"] else Opened({}, [])
+    child, erased = Opened({}, []), False
     report = vault.open_readable(actor, case["report_id"], purpose)
+    if case["person_id"]:
+        try:
+            child = vault.open_readable(actor, case["person_id"], purpose)
+        except NotHeld:
+            erased = True
     return {
         "child": child.values,
         "report": report.values,
         "closed": {"child": child.closed, "report": report.closed},
+        "erased": erased,
     }
 
 

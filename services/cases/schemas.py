@@ -106,3 +106,4 @@ class Identities(Schema):
     child = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     report = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     closed = fields.Nested(Closed, required=True)
+    erased = fields.Boolean(required=True, metadata={"description": "The child's identity was erased."})

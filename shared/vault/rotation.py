@@ -6,9 +6,11 @@ that is gone. Each step may be the last one of a killed process: the next run go
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,13 @@ from pymongo.database import Database
 from shared import failpoints
 from shared.vault.keys import create_key_file, load_key_file
 from shared.vault.ring import KeyMissing, KeyRing, older_file, older_files
-from shared.vault.vault import KEYSET, SUBJECTS
+from shared.vault.vault import KEYS, KEYSET, PRESENT, SUBJECTS
 
 BATCH = 500
-GRACE_SECONDS = 30.0
-"""Longer than a transaction may take: one that began with the old key is over by then, and is seen by the last look."""
+GRACE_SECONDS = 90.0
+"""Longer than a process may go on without asking which key is present (PRESENT_SECONDS) and a transaction may then take
+(20 seconds in our mongod, 60 in one that was left as it comes): the last look sees whatever began with the old key.
+"""
 
 #: Ids of wrapped keysets: everything that begins with KEYSET.
 _KEYSETS = {"$gte": KEYSET, "$lt": KEYSET[:-1] + chr(ord(KEYSET[-1]) + 1)}
@@ -45,10 +49,25 @@ def pending(path: Path) -> bool:
     return any(load_key_file(older).id != present for older in older_files(path))
 
 
+class UnderWay(Exception):
+    """Another process rotates these keys now."""
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Nobody else rotates these keys meanwhile: of two new keys one would be lost. Raises UnderWay, OSError."""
+    with path.with_name(f"{path.name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UnderWay from None
+        yield
+
+
 def begin(path: Path) -> str:
     """Puts a new key into the place of the present one, which stays beside it. Returns the new key's id.
 
-    Raises KeyFileError, OSError (the folder cannot be written).
+    The caller is `alone`. Raises KeyFileError, OSError (the folder cannot be written).
     """
     present = load_key_file(path)
     kept = older_file(path, present.id)
@@ -69,9 +88,11 @@ def begin(path: Path) -> str:
 def rewrap(database: Database, ring: KeyRing) -> Iterator[Progress]:
     """Wraps every keyset anew that the present key did not wrap. Says after each batch how far it is.
 
-    A keyset that is changed or erased meanwhile is left as it is then found.
+    First it says in the database which key is present, so that a process that cannot see it seals nothing more. A
+    keyset that is changed or erased meanwhile is left as it is then found.
     """
     present = ring.present
+    database[KEYS].update_one({"_id": PRESENT}, {"$set": {"key_id": present.id}}, upsert=True)
     subjects = database[SUBJECTS]
     question: dict[str, Any] = {"_id": dict(_KEYSETS), "key_id": {"$ne": present.id}}
     total, done, unopened = subjects.count_documents(question), 0, 0

@@ -9,6 +9,7 @@ work that writes the journal; opening writes an audit entry first: no entry, no 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,11 +25,17 @@ from shared.access.audit import Audit
 from shared.access.fields import closed, readable
 from shared.journal.unit import Unit
 from shared.mongo import Unavailable, is_unreachable
+from shared.telemetry.logs import get_logger
 from shared.vault.ring import KeyMissing, KeyRing
 
 SUBJECTS = "subjects"
 KEYSET = "key:"
+KEYS, PRESENT = "keys", "present"
+"""The document that says which key wraps, since the first rotation."""
+PRESENT_SECONDS = 5.0
 """`key:<subject>` has `wrapped` and `key_id`, `<subject>` has `fields`: name -> `version` and `sealed`."""
+
+log = get_logger(__name__)
 
 
 class UndeclaredField(Exception):
@@ -68,9 +75,11 @@ class Vault:
         self._subjects = database[SUBJECTS]
         self._keys = keys
         self._audit = audit
+        self._asked_again = 0.0
 
     def create(self, unit: Unit, subject: str, fields: Mapping[str, str] | None = None) -> None:
         """Begins a subject that is not there yet, with a keyset of its own, and seals its first fields."""
+        self._sees_the_present_key()
         key_id, wrapped, primitive = self._keys.new_keyset(subject)
         _declared(subject, fields or {})
         sealed = {name: _seal(primitive, subject, name, 1, value) for name, value in (fields or {}).items()}
@@ -134,6 +143,7 @@ class Vault:
         _declared(subject, fields)
         before, held = self._held(subject, unit.find(self._subjects, _both(subject)))
         values = {**{name: _open(before, subject, name, sealed) for name, sealed in held.items()}, **fields}
+        self._sees_the_present_key()
         key_id, wrapped, primitive = self._keys.new_keyset(subject)
         versions = {name: held.get(name, {}).get("version", 0) + 1 for name in values}
         sealed_anew = {name: _seal(primitive, subject, name, versions[name], value) for name, value in values.items()}
@@ -152,6 +162,26 @@ class Vault:
         unit.delete(self._subjects, {"_id": subject})
         return fields
 
+    def _sees_the_present_key(self) -> None:
+        """Raises Unavailable if a rotation has put a key in place that this process cannot see.
+
+        What it sealed with the key before would be lost when that is destroyed. The database says which key is present;
+        it is asked at most every PRESENT_SECONDS, which is less than the grace before an old key is destroyed.
+        """
+        now = time.monotonic()
+        if now < self._asked_again:
+            return
+        try:
+            present = self.database[KEYS].find_one({"_id": PRESENT})
+        except PyMongoError as error:
+            if is_unreachable(error):
+                raise Unavailable from None
+            raise
+        if present is not None and present["key_id"] != self._keys.present.id:
+            log.error("vault_key_missing", key=present["key_id"])
+            raise Unavailable
+        self._asked_again = now + PRESENT_SECONDS
+
     def _held(self, subject: str, found: Iterable[Mapping[str, Any]]) -> tuple[aead.Aead, Mapping[str, Any]]:
         """What opens the subject's values, and its sealed fields by name. Raises NotHeld."""
         documents = {document["_id"]: document for document in found}
@@ -160,7 +190,11 @@ class Vault:
             raise NotHeld(subject)
         try:
             return self._keys.unwrap(keyset["key_id"], subject, keyset["wrapped"]), values["fields"]
-        except (KeyMissing, tink.TinkError):
+        except KeyMissing:
+            # No erasure: the key file is not where this process looks. Whoever runs it must hear of it.
+            log.error("vault_key_missing", key=keyset["key_id"])
+            raise Unavailable from None
+        except tink.TinkError:
             raise NotHeld(subject) from None
 
 

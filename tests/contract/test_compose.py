@@ -90,6 +90,8 @@ def test_the_settings_of_a_container_are_complete_outside_local_mode(name: str, 
     environ["RUJUKAN_ENVIRONMENT"] = "production"
     environ["RUJUKAN_SECOND_FACTOR"] = "required"
     for key, value in environ.items():
+        if value.startswith("/vault-keys/"):
+            environ[key] = str(tmp_path / "keys/vault" / value.removeprefix("/vault-keys/"))
         if value.startswith("/run/secrets/"):
             file = COMPOSE["secrets"][value.removeprefix("/run/secrets/")]["file"]
             environ[key] = str(tmp_path / file.removeprefix("./.local/containers/"))
@@ -104,9 +106,19 @@ def test_a_web_container_holds_no_other_service_s_secrets(name: str):
     held = set(ROLES[name]["secrets"])
     foreign = {secret for secret in held for other in SERVICES if other != service and secret.startswith(other)}
     assert not foreign
-    assert ("vault" in held) == (service in VAULT_SERVICES)
+    mounted = [volume for volume in ROLES[name].get("volumes", ()) if volume.endswith(":/vault-keys:ro")]
+    assert bool(mounted) == (service in VAULT_SERVICES)
     assert "root-mongodb-password" not in held
     assert ("token-private" in held) == (service == "directory")
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_whoever_uses_the_vaults_key_has_its_whole_folder(name: str):
+    """A rotation renames a new file over the key: a container with that file alone would keep the old one."""
+    role = ROLES[name]
+    if "RUJUKAN_VAULT_KEY_FILE" in role["environment"]:
+        assert role["environment"]["RUJUKAN_VAULT_KEY_FILE"] == "/vault-keys/vault.json"
+        assert any(volume.endswith("/keys/vault:/vault-keys:ro") for volume in role["volumes"])
 
 
 def test_a_web_container_has_time_to_answer_what_is_under_way():

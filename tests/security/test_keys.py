@@ -16,6 +16,7 @@ import tink
 from shared.access import Actor
 from shared.foundation import Foundation
 from shared.ids import new_id
+from shared.mongo import Unavailable
 from shared.settings import load
 from shared.vault import NotHeld, rotation
 from shared.vault.keys import create_key_file, load_key_file
@@ -153,6 +154,30 @@ def test_a_key_that_is_still_needed_is_not_destroyed(intake, rotate, key_file, m
     assert name_of(intake, whole)
     with pytest.raises(NotHeld):
         name_of(intake, broken)
+
+
+def test_a_process_that_cannot_see_the_present_key_seals_nothing(intake, rotate, key_file, environ, tmp_path) -> None:
+    """As a container that was given the key's file alone. Seen to fail without `_sees_the_present_key`."""
+    [before] = sealed(intake)
+    alone = tmp_path / "alone" / "vault.json"
+    alone.parent.mkdir()
+    os.link(key_file, alone)
+    other = Foundation.start(load("intake", environ | {"RUJUKAN_VAULT_KEY_FILE": str(alone)}))
+    assert rotate("--grace", "0").returncode == 0
+    with pytest.raises(Unavailable):
+        sealed(other)
+    with pytest.raises(Unavailable):
+        name_of(other, before)  # and it does not say that this was erased
+    assert name_of(intake, before)
+
+
+def test_two_rotations_at_once_are_one(intake, rotate, key_file) -> None:
+    """Of two new keys that replace each other one would be lost. Seen to fail without the lock."""
+    sealed(intake)
+    with rotation.alone(key_file):
+        second = rotate("--grace", "0")
+    assert second.returncode == 1 and "rotated already" in second.stderr
+    assert older_files(key_file) == []
 
 
 def test_20_after_a_rotation_a_backup_and_the_oplog_open_nothing_of_whom_was_erased(

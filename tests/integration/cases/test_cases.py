@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.cases import commands, model
+from shared.access import system_actor
 from shared.foundation import Foundation
 from tests.support.servers import Mongo
 from tests.support.web import Browser
@@ -115,12 +116,26 @@ def test_identities_open_with_a_trace(arrive: Arrive, as_role: As, mongo: Mongo,
         "child": {"name": "Budi Contoh", "school": "SMP Contoh"},
         "report": {"narrative": "Cerita contoh"},
         "closed": {"child": [], "report": []},
+        "erased": False,
     }
     entries = mongo.client()[f"{prefix}audit"]["entries"]
     assert entries.count_documents({"subject": case["person_id"]}) == 1
     page = as_role().post(f"/en/cases/{case['case_number']}/identities", {}, page=f"/en/cases/{case['case_number']}")
     assert "Budi Contoh" in page.text
     assert entries.count_documents({"subject": case["person_id"]}) == 2
+
+
+def test_an_erased_child_is_said_and_its_report_shown(arrive: Arrive, as_role: As, foundation: Foundation) -> None:
+    """Seen to fail with identities that open the child or nothing."""
+    case = arrive(names={"name": "Budi Contoh"})
+    foundation.journal.run(
+        lambda unit: {"fields": foundation.sealed.erase(unit, case["person_id"])}, actor=system_actor("test")
+    )
+    answer = as_role().api("GET", f"{CASES}/{case['case_number']}/identities")
+    assert (answer.json["child"], answer.json["erased"]) == ({}, True)
+    assert answer.json["report"] == {"narrative": "Cerita contoh"}
+    page = as_role().post(f"/id/cases/{case['case_number']}/identities", {}, page=f"/id/cases/{case['case_number']}")
+    assert "Telah dihapus" in page.text and "Cerita contoh" in page.text
 
 
 @pytest.mark.parametrize("language", ["id", "en"])
