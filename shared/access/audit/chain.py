@@ -58,7 +58,8 @@ class Wrong:
 def hashed(entry: Mapping[str, Any]) -> str:
     """The hash of an entry: SHA-256 over all of it but the hash, names sorted, times in UTC to the millisecond."""
     plain = {name: _plain(value) for name, value in entry.items() if name != HASH}
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    # What the log never writes has some text too, so that an entry with it is told and does not end the walk.
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -77,23 +78,27 @@ def verify(entries: Iterable[Mapping[str, Any]], anchors: Iterable[Anchor]) -> l
     `entries` come by chain and then by place, as the database's index has them. Anchors are the signed heads, and what
     the firsts of other chains say (`following`).
     """
-    known: dict[str, dict[int, Anchor]] = {}
+    # All anchors of a place count: one that lies in the database must not stand in for a signed head.
+    known: dict[str, dict[int, list[Anchor]]] = {}
     for anchor in anchors:
-        known.setdefault(anchor.chain, {})[anchor.seq] = anchor
+        known.setdefault(anchor.chain, {}).setdefault(anchor.seq, []).append(anchor)
     found = [wrong for chain in _chains(entries) if (wrong := _first_wrong(chain, known)) is not None]
     for chain, left in known.items():
-        last = max(left.values(), key=lambda anchor: anchor.seq)
-        found.append(Wrong(chain, last.seq, CUT, source=last.source))
+        last = max(left)
+        found.append(Wrong(chain, last, CUT, source=left[last][0].source))
     return sorted(found, key=lambda wrong: (wrong.at or datetime.max.replace(tzinfo=UTC), wrong.chain))
 
 
 def following(firsts: Iterable[Mapping[str, Any]]) -> Iterator[Anchor]:
-    """The anchors that the first entries of chains are for the chains that they follow."""
+    """The anchors that the first entries of chains are for the chains that they follow.
+
+    One that cannot be read is passed over: it was changed, and the walk says so.
+    """
     for entry in firsts:
         before = entry.get(FOLLOWS)
-        if isinstance(before, Mapping):
+        if isinstance(before, Mapping) and isinstance(before.get(SEQUENCE), int):
             source = f"the chain that follows it ({entry.get(CHAIN)})"
-            yield Anchor(str(before[CHAIN]), int(before[SEQUENCE]), str(before[HASH]), source)
+            yield Anchor(str(before.get(CHAIN)), before[SEQUENCE], str(before.get(HASH)), source)
 
 
 def _chains(entries: Iterable[Mapping[str, Any]]) -> Iterator[Iterator[Mapping[str, Any]]]:
@@ -119,24 +124,24 @@ def _chains(entries: Iterable[Mapping[str, Any]]) -> Iterator[Iterator[Mapping[s
             pass
 
 
-def _first_wrong(chain: Iterator[Mapping[str, Any]], known: dict[str, dict[int, Anchor]]) -> Wrong | None:
+def _first_wrong(chain: Iterator[Mapping[str, Any]], known: dict[str, dict[int, list[Anchor]]]) -> Wrong | None:
     name, place, previous = "", 0, NOTHING
-    anchors: dict[int, Anchor] = {}
+    anchors: dict[int, list[Anchor]] = {}
     for place, entry in enumerate(chain):
         if place == 0:
             name = str(entry.get(CHAIN) or "")
             anchors = known.pop(name, {})
-        wrong = _wrong(entry, name, place, previous, anchors.get(place))
+        wrong = _wrong(entry, name, place, previous, anchors.get(place, []))
         if wrong is not None:
             return wrong
         previous = str(entry[HASH])
-    later = [anchor for seq, anchor in anchors.items() if seq > place]
-    if later:
-        return Wrong(name, place + 1, CUT, source=max(later, key=lambda anchor: anchor.seq).source)
+    last = max(anchors, default=place)
+    if last > place:
+        return Wrong(name, place + 1, CUT, source=anchors[last][0].source)
     return None
 
 
-def _wrong(entry: Mapping[str, Any], chain: str, place: int, previous: str, anchor: Anchor | None) -> Wrong | None:
+def _wrong(entry: Mapping[str, Any], chain: str, place: int, previous: str, anchors: list[Anchor]) -> Wrong | None:
     at = entry.get("at")
     here = {"entry": str(entry.get("_id", "")), "at": at if isinstance(at, datetime) else None}
     seq = entry.get(SEQUENCE)
@@ -148,8 +153,9 @@ def _wrong(entry: Mapping[str, Any], chain: str, place: int, previous: str, anch
         return Wrong(chain, place, EDITED, **here)  # type: ignore[arg-type]
     if entry.get(PREVIOUS) != previous:
         return Wrong(chain, place, UNLINKED, **here)  # type: ignore[arg-type]
-    if anchor is not None and anchor.hash != entry[HASH]:
-        return Wrong(chain, place, REWRITTEN, source=anchor.source, **here)  # type: ignore[arg-type]
+    for anchor in anchors:
+        if anchor.hash != entry[HASH]:
+            return Wrong(chain, place, REWRITTEN, source=anchor.source, **here)  # type: ignore[arg-type]
     return None
 
 

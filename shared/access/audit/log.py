@@ -195,6 +195,8 @@ class Audit:
             return
         except BaseException:
             self._follow()
+            for waiting in batch:
+                waiting.failed = True
             raise
         self._seq, self._hash = seq, head
         self._last = (self._chain, seq - 1, head)

@@ -128,6 +128,38 @@ def test_a_chain_that_follows_another_tells_of_its_end() -> None:
     assert (wrong.chain, wrong.seq, wrong.what) == ("chain-1", 4, "cut")
 
 
+def test_what_another_chain_says_does_not_stand_in_for_a_signed_head() -> None:
+    """Whoever writes the database can put in a chain that vouches for what was written anew.
+
+    Seen to fail with a verifier that keeps one anchor for each place, the last that it was given.
+    """
+    one = chain("chain-1", 5)
+    head = anchor(one[4])
+    written_anew(one, 3)
+    forged = chain("chain-2", 1, follows={"chain": "chain-1", "seq": 4, "hash": one[4]["hash"]})
+    for anchors in ([head, *following(forged)], [*following(forged), head]):
+        [wrong] = verify([*one, *forged], anchors)
+        assert (wrong.chain, wrong.seq, wrong.what, wrong.source) == ("chain-1", 4, "rewritten", "a head")
+
+
+@pytest.mark.parametrize("strange", [b"bytes", {"a", "set"}], ids=["bytes", "set"])
+def test_an_entry_with_what_the_log_never_writes_is_told(strange: Any) -> None:
+    """Seen to fail with a hash of what JSON knows only: the walk ended there with a TypeError."""
+    entries = chain("chain-1", 4)
+    entries[2]["subject"] = strange
+    [wrong] = verify(entries, [])
+    assert (wrong.seq, wrong.what) == (2, "edited")
+
+
+@pytest.mark.parametrize("said", [{"chain": "chain-1"}, {"chain": "chain-1", "seq": "x", "hash": "h"}, "chain-1"])
+def test_a_first_entry_whose_word_on_the_chain_before_was_changed_is_told(said: Any) -> None:
+    """Seen to fail with a reader that takes three well-formed parts for granted: KeyError, ValueError."""
+    entries = chain("chain-2", 3)
+    entries[0]["follows"] = said
+    [wrong] = verify(entries, following(entries))
+    assert (wrong.seq, wrong.what) == (0, "edited")
+
+
 def test_an_entry_of_no_chain_is_told() -> None:
     strange = {"_id": "audit-strange", "at": NOON, "subject": "person-" + "a" * 32}
     [wrong] = verify([strange, *chain("chain-1", 2)], [])
