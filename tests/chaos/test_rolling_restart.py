@@ -59,7 +59,7 @@ def test_everything_is_restarted_twice_and_nobody_notices(stack: Stack, tmp_path
 
 def test_a_web_that_cannot_start_is_found_while_the_old_one_serves(stack: Stack) -> None:
     """Seen to fail without the relief: the old web is gone by then."""
-    before, key = stack.pid("web"), stack.state / "keys" / "vault.json"
+    before, key = stack.pid("web"), stack.state / "keys" / "vault" / "vault.json"
     away = key.rename(key.with_suffix(".away"))
     try:
         done = stack.command("restart", "web", seconds=150)
