@@ -51,6 +51,8 @@ class Settings:
     demonstration: bool
     failpoints: tuple[str, ...]
     clock_file: Path | None = None
+    clamav: str | None = None
+    """Where a virus scanner listens (host:port, or the path of a unix socket); None where there is none."""
     instance: str | None = None
     """Which of several equal processes this is, the same after a restart; None where nobody keeps count."""
     batch_seconds: int = 300
@@ -92,6 +94,7 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         demonstration=env.boolean("RUJUKAN_DEMONSTRATION", default=False),
         failpoints=tuple(name for name in env.text("RUJUKAN_FAILPOINTS", default="").split(",") if name),
         clock_file=env.path("RUJUKAN_CLOCK_FILE", required=False),
+        clamav=env.scanner("RUJUKAN_CLAMAV"),
         instance=env.text("RUJUKAN_INSTANCE", default="") or None,
         batch_seconds=env.number("RUJUKAN_BATCH_SECONDS", default=300, least=1),
         second_factor_required=env.choice("RUJUKAN_SECOND_FACTOR", ("offered", "required"), default="offered")
@@ -147,6 +150,15 @@ class _Environment:
                 raise SettingsError(f"{name} is not set: the path of {what}")
             return None
         return Path(value)
+
+    def scanner(self, name: str) -> str | None:
+        value = self._environ.get(name, "").strip()
+        if not value or value.startswith("/"):
+            return value or None
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+            raise SettingsError(f"{name}: expected host:port or the path of a unix socket, found {value!r}")
+        return value
 
     def secret(self, name: str, required: bool, strict: bool) -> str | None:
         """Reads a secret from `name`, or from the file that `name`_FILE names (container secrets)."""

@@ -13,6 +13,7 @@ import pytest
 from pymongo.database import Database
 
 from tests.support.browser import NO_BROWSER
+from tests.support.scanner import NO_CLAMD
 from tests.support.servers import Kafka, Mongo
 
 # Time says nothing here: machines are shared. Examples follow from the test itself, so that a failure comes again; the
@@ -40,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Says loudly, where the eye falls last, that pages were not looked at."""
+    """Says loudly, where the eye falls last, that pages were not looked at, or that no real scanner was asked."""
     skipped = terminalreporter.stats.get("skipped", [])
     left_out = [report for report in skipped if isinstance(report.longrepr, tuple) and NO_BROWSER in report.longrepr[2]]
     if left_out:
@@ -50,6 +51,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             bold=True,
             yellow=True,
         )
+    if any(isinstance(report.longrepr, tuple) and NO_CLAMD in report.longrepr[2] for report in skipped):
+        terminalreporter.section("the real scanner left out", sep="!", bold=True, yellow=True)
+        terminalreporter.line(f"{NO_CLAMD} (sudo apt install clamav-daemon)", bold=True, yellow=True)
 
 
 @pytest.fixture(scope="session")

@@ -300,7 +300,9 @@ def _say_progress(progress: Any) -> None:
 
 
 def sweep(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> None:
-    """Escalate every deadline of cases that has passed, as the clock does each minute. Repeating it changes nothing.
+    """Do what the clock does: escalate every deadline of cases that has passed, and remove what uploads have left.
+
+    Repeating it changes nothing.
 
     Example: rujukan sweep
     """
@@ -308,10 +310,11 @@ def sweep(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> No
 
     with _database_errors():
         escalated = processes.module("cases", "commands").sweep(foundation("cases", state))
+        removed = processes.module("intake", "attachments").sweep(foundation("intake", state))
     if as_json:
-        show_json({"escalated": escalated})
+        show_json({"escalated": escalated, "contents_removed": removed})
     else:
-        say(f"{escalated} deadlines escalated.")
+        say(f"{escalated} deadlines escalated, {removed} contents of files removed.")
 
 
 @contextmanager

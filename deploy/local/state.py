@@ -20,6 +20,7 @@ from deploy.local.ports import LOOPBACK, can_bind, free_port
 ROOT = Path(__file__).parents[2]
 """The repository."""
 DEFAULT = ROOT / ".local"
+PASSED_ON = ("RUJUKAN_CLOCK_FILE", "RUJUKAN_SECOND_FACTOR", "RUJUKAN_CLAMAV")
 LONGEST_SOCKET_PATH = 100
 """Characters that Linux takes as the path of a Unix socket, with a little to spare."""
 
@@ -144,9 +145,7 @@ class State:
             **variables,
             **secrets.ensure_keys(self.directory),
             # A clock that tests can step, and what a city decides.
-            **{
-                name: os.environ[name] for name in ("RUJUKAN_CLOCK_FILE", "RUJUKAN_SECOND_FACTOR") if name in os.environ
-            },
+            **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         }
 
     def root_password(self) -> str | None:

@@ -225,10 +225,11 @@ class AgencyPaging(ActivePaging):
 
 
 class LooksPaging(Paging):
-    """Paging through who has looked at one person or report."""
+    """Paging through who has looked at one person, report or file."""
 
     subject = fields.String(
-        required=True, validate=validate.Regexp(r"(report|person)-[0-9a-f]{32}\Z", error=N_("Not a valid id."))
+        required=True,
+        validate=validate.Regexp(r"(report|person|attachment)-[0-9a-f]{32}\Z", error=N_("Not a valid id.")),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.intake.store import ERASURES, REPORTS
+from services.intake.store import ERASURES, REPORTS, ids_in
 from shared.access import Actor
 from shared.events import NewEvent
 from shared.foundation import Foundation
@@ -53,7 +53,8 @@ def erase(
         if child["person_id"] is None or child.get("erased_at") is not None:
             raise Refused("nothing_held")
         fields = foundation.sealed.erase(unit, child["person_id"])
-        told = NARRATIVE in foundation.sealed.held(unit, report_id)
+        # Its narrative and its files may still tell who the child is: which, only a person can see.
+        told = NARRATIVE in foundation.sealed.held(unit, report_id) or bool(ids_in(unit, report_id))
         said = {"report_id": report_id, "child_id": child_id, "person_id": child["person_id"], "reason": reason}
         changes = {f"children.{place}.erased_at": now, **({"redaction_since": now} if told else {})}
         _change(unit, foundation, report, NewEvent("report.child_erased", said), changes)

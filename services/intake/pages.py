@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from services.intake import api, erasure, registration, store
+from services.intake import api, attachments_pages, erasure, registration, store
 from services.intake.forms import ErasureForm, RedactionForm, new_form
 from shared.access import current_actor, may, requires
 from shared.domain.working_time import wib_date
@@ -140,6 +140,7 @@ def show(number: str) -> ResponseReturnValue:
         report=report,
         identities=None,
         may_open=bool(may(current_actor(), "report.read_identity", report)),
+        **attachments_pages.on_report(report),
         **_links(report),
     )
 
@@ -154,7 +155,8 @@ def identities(number: str) -> ResponseReturnValue:
     except NotHeld:
         flash(_("What identifies the people in this report was erased."))
         return redirect(url_for(".show", number=report["number"]), 303)
-    return render_template("intake/report.html", report=report, identities=opened, may_open=True, **_links(report))
+    shown = {**attachments_pages.opened_on_report(report), **_links(report)}
+    return render_template("intake/report.html", report=report, identities=opened, may_open=True, **shown)
 
 
 def _links(report: dict[str, Any]) -> dict[str, bool]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from flask_smorest.fields import Upload
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from services.intake.model import FACTS
@@ -262,3 +263,46 @@ class Identities(Schema):
     report = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     children = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)
     closed = fields.Nested(Closed, required=True)
+
+
+class AttachmentFile(Schema):
+    """The file of a new attachment. What its sender says of its type counts for nothing."""
+
+    file = Upload(required=True, metadata={"description": "JPEG, PNG, WebP or PDF, at most 10 MB."})
+
+
+class AboutAttachment(Schema):
+    """What is said of a new attachment; sealed as its name is."""
+
+    description = Text(500, load_default="")
+
+
+class ShownAttachment(Schema):
+    """A file of a report, without its name."""
+
+    attachment_id = fields.String(required=True)
+    kind = fields.String(required=True)
+    media_type = fields.String(required=True)
+    size_bytes = fields.Integer(required=True)
+    added_at = fields.AwareDateTime(required=True)
+    added_by = fields.String(required=True, metadata={"description": "The account's id."})
+
+
+class AttachmentList(Schema):
+    """The files of a report, oldest first."""
+
+    items = fields.List(fields.Nested(ShownAttachment), required=True)
+
+
+class NamedAttachment(Schema):
+    """What identifies in a file's name and description."""
+
+    attachment_id = fields.String(required=True)
+    file_name = fields.String()
+    description = fields.String()
+
+
+class AttachmentNames(Schema):
+    """The names of a report's files."""
+
+    items = fields.List(fields.Nested(NamedAttachment), required=True)

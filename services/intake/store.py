@@ -6,16 +6,21 @@ Queries and indexes only; what may be written is decided in model and registrati
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
+from shared.files import FORMATS
+from shared.journal import Unit
 from shared.mongo import reachable
 
 REPORTS = "reports"
 ERASURES = "erasures"
+ATTACHMENTS = "attachments"
+ARRIVING, KEPT, GONE = "arriving", "kept", "gone"
+"""States of an attachment. `clear_after` says from when its content may be removed; a kept one has none."""
 
 
 def ensure_indexes(database: Database) -> None:
@@ -28,6 +33,11 @@ def ensure_indexes(database: Database) -> None:
     waits = {"redaction_since": {"$type": "date"}}
     reports.create_index([("redaction_since", ASCENDING)], partialFilterExpression=waits, name="redactions")
     database[ERASURES].create_index([("erased_at", DESCENDING)])
+    attachments = database[ATTACHMENTS]
+    attachments.create_index([("report_id", ASCENDING), ("added_at", ASCENDING)])
+    attachments.create_index(
+        [("clear_after", ASCENDING)], partialFilterExpression={"clear_after": {"$exists": True}}, name="to_clear"
+    )
 
 
 def get(database: Database, reference: str) -> dict[str, Any] | None:
@@ -80,3 +90,80 @@ def shown(report: Mapping[str, Any]) -> dict[str, Any]:
     children = [{**child, "erased": child.get("erased_at") is not None} for child in report["children"]]
     waits = report.get("redaction_since") is not None
     return {**report, "report_id": report["_id"], "children": children, "redaction_needed": waits}
+
+
+def attachments(database: Database, report_id: str) -> list[dict[str, Any]]:
+    """The files of a report, oldest first: codes and sizes, no name."""
+    with reachable():
+        return list(database[ATTACHMENTS].find({"report_id": report_id, "state": KEPT}, sort=[("added_at", ASCENDING)]))
+
+
+def attachment(database: Database, report_id: str, attachment_id: str) -> dict[str, Any] | None:
+    """One file of this report."""
+    with reachable():
+        return database[ATTACHMENTS].find_one({"_id": attachment_id, "report_id": report_id, "state": KEPT})
+
+
+def announce(database: Database, attachment_id: str, clear_after: datetime) -> None:
+    """Before a content is stored: whatever happens, it is known that there may be one."""
+    with reachable():
+        database[ATTACHMENTS].insert_one({"_id": attachment_id, "state": ARRIVING, "clear_after": clear_after})
+
+
+def give_up(database: Database, attachment_id: str) -> bool:
+    """Gives up an attachment that is no report's yet. True if it is none now, and never will be again."""
+    attachments = database[ATTACHMENTS]
+    with reachable():
+        attachments.update_one({"_id": attachment_id, "state": ARRIVING}, {"$set": {"state": GONE}})
+        return attachments.find_one({"_id": attachment_id, "state": GONE}) is not None
+
+
+def forget(database: Database, attachment_id: str) -> None:
+    """After its content was removed: nothing is left of an attachment that was given up or removed."""
+    with reachable():
+        database[ATTACHMENTS].delete_one({"_id": attachment_id, "state": GONE})
+
+
+def to_clear(database: Database, now: datetime, limit: int) -> list[str]:
+    """The attachments whose content may be removed, the oldest first."""
+    due = {"clear_after": {"$lte": now}}
+    with reachable():
+        found = database[ATTACHMENTS].find(due, {"_id": 1}, sort=[("clear_after", ASCENDING)], limit=limit)
+        return [each["_id"] for each in found]
+
+
+def report_in(unit: Unit, report_id: str) -> dict[str, Any] | None:
+    """The id and version of a report, as this unit sees it."""
+    return unit.find_one(unit.database[REPORTS], {"_id": report_id}, {"version": 1})
+
+
+def set_version(unit: Unit, before: Mapping[str, Any], version: int) -> None:
+    """Says that the report has a new version. Of two units that do so at once, one is repeated."""
+    known = {"_id": before["_id"], "version": before["version"]}
+    unit.update(unit.database[REPORTS], known, {"$set": {"version": version}}, must_match=True)
+
+
+def ids_in(unit: Unit, report_id: str) -> list[str]:
+    """The files of a report, as this unit sees them."""
+    return [each["_id"] for each in unit.find(unit.database[ATTACHMENTS], {"report_id": report_id, "state": KEPT})]
+
+
+def keep(unit: Unit, attachment_id: str, content: Mapping[str, Any]) -> None:
+    """Makes an announced attachment a report's. Mismatch if it was given up meanwhile."""
+    change = {"$set": {**content, "state": KEPT}, "$unset": {"clear_after": ""}}
+    unit.update(unit.database[ATTACHMENTS], {"_id": attachment_id, "state": ARRIVING}, change, must_match=True)
+
+
+def retire(unit: Unit, attachment_id: str, now: datetime) -> None:
+    """Takes a file from its report; its content may be removed from now on."""
+    change = {"$set": {"state": GONE, "clear_after": now}}
+    unit.update(unit.database[ATTACHMENTS], {"_id": attachment_id, "state": KEPT}, change, must_match=True)
+
+
+def shown_attachment(attachment: Mapping[str, Any]) -> dict[str, Any]:
+    """An attachment as the wire has it."""
+    return {
+        "attachment_id": attachment["_id"],
+        "media_type": FORMATS[attachment["format"]].media_type,
+        **{name: attachment[name] for name in ("kind", "size_bytes", "added_at", "added_by")},
+    }

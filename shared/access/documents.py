@@ -11,6 +11,7 @@ from pathlib import Path
 from shared.access.actor import ROLES
 from shared.access.rights import rights
 from shared.domain import identifying_fields
+from shared.domain.identifying import OWNERS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 BEGIN = "<!-- rights: made by `python -m shared.access.documents`; change shared/access/rights.yaml instead -->"
@@ -35,7 +36,7 @@ def table() -> str:
 def fields_table() -> str:
     """Which identifying field is open to which role, as Markdown."""
     lines = ["| Field | " + " | ".join(role.replace("_", " ") for role in ROLES) + " |", "|---|" + "---|" * len(ROLES)]
-    for owner in ("person", "report"):
+    for owner in OWNERS:
         for field in identifying_fields(owner).values():
             cells = ["yes" if role in field.readers else "" for role in ROLES]
             lines.append(f"| `{owner}.{field.field}` {field.names['en']} | " + " | ".join(cells) + " |")

@@ -13,7 +13,11 @@ from shared.domain.data import FOLDER, read
 from shared.domain.identifying import OWNERS, identifying_fields
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "privacy.md"
-_OWNERS = {"person": "a child or another person in a report", "report": "a report as a whole"}
+_OWNERS = {
+    "person": "a child or another person in a report",
+    "report": "a report as a whole",
+    "attachment": "a photograph or paper",
+}
 _HEAD = """# What is held about people
 
 <!-- made by `python -m shared.domain.documents`; change shared/domain/identifying.yaml or holdings.yaml instead -->

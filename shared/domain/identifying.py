@@ -12,14 +12,14 @@ from functools import cache
 from shared.domain.data import FOLDER, DomainDataError, names, read
 
 #: What an identifying value can belong to; a vault subject's id begins with it (`person-<hex>`).
-OWNERS = ("person", "report")
+OWNERS = ("person", "report", "attachment")
 
 
 @dataclass(frozen=True)
 class IdentifyingField:
     """A field that can identify somebody.
 
-    `owner` is `person` or `report`; `names` and `legal_basis` are by language, `source` says where it is written;
+    `owner` is one of OWNERS; `names` and `legal_basis` are by language, `source` says where it is written;
     `readers` are roles; `retention_months` count from `retention_from` (`case_closed` or `report_registered`);
     `unconfirmed` says that no source confirmed the basis or the period.
     """
@@ -36,7 +36,7 @@ class IdentifyingField:
 
 
 def identifying_fields(owner: str) -> dict[str, IdentifyingField]:
-    """The identifying fields of a `person` or a `report`, by name. Raises KeyError for another owner."""
+    """The identifying fields of one of OWNERS, by name. Raises KeyError for another owner."""
     return dict(_fields()[owner])
 
 
@@ -44,7 +44,7 @@ def identifying_fields(owner: str) -> dict[str, IdentifyingField]:
 def _fields() -> dict[str, dict[str, IdentifyingField]]:
     file = read(FOLDER / "identifying.yaml")
     if tuple(file["fields"]) != OWNERS:
-        raise DomainDataError(f"identifying.yaml: fields belong to {' and '.join(OWNERS)}, each once")
+        raise DomainDataError(f"identifying.yaml: fields belong to {', '.join(OWNERS)}, each once")
     found: dict[str, dict[str, IdentifyingField]] = {owner: {} for owner in OWNERS}
     for owner, fields in file["fields"].items():
         retention = file["retentions"][owner]

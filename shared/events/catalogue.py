@@ -14,10 +14,11 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, ValidationError, validate
 from marshmallow import Schema as AnySchema
 
-from shared.events.fields import Code, Date, Flag, Id, ListOf, Moment, Number, Part
+from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Moment, Number, Part
 from shared.validation import Schema
 
 REASONS = ("requested", "endpoint_gone", "schedule_exhausted", "agency_closed", "account_closed")
+REMOVALS = ("requested", "erased")
 SUBSCRIBABLE = ("case.opened", "case.screened", "case.screening_overdue")
 ROLES = ["intake_clerk", "case_worker", "supervisor", "partner_agency", "analyst", "administrator"]
 
@@ -65,6 +66,24 @@ class ReportNarrativeRedacted(Schema):
     """The narrative of a report was replaced by one that no longer tells of an erased child."""
 
     report_id = Id("report", required=True)
+
+
+class ReportAttachmentAdded(Schema):
+    """A photograph or a paper was added to a report. Its name, description and content stay in the vault."""
+
+    report_id = Id("report", required=True)
+    attachment_id = Id("attachment", required=True)
+    kind = Code("attachment_kind", required=True)
+    format = Code("attachment_format", required=True)
+    size_bytes = Count(required=True)
+
+
+class ReportAttachmentRemoved(Schema):
+    """A photograph or a paper of a report was removed, and why. What opened it is gone."""
+
+    report_id = Id("report", required=True)
+    attachment_id = Id("attachment", required=True)
+    reason = Code(REMOVALS, required=True)
 
 
 class CaseOpened(Schema):
@@ -182,6 +201,8 @@ CATALOGUE: Mapping[str, EventType] = {
             report__registered=ReportRegistered,
             report__child_erased=ReportChildErased,
             report__narrative_redacted=ReportNarrativeRedacted,
+            report__attachment_added=ReportAttachmentAdded,
+            report__attachment_removed=ReportAttachmentRemoved,
         ),
         *_types(
             "cases.events",

@@ -59,6 +59,7 @@ def create_app(
     # The order matters: an id for the logs, then who it is and whether they may, and only then the body.
     observation.install(app, service)
     access.install(app, load_public_key(settings.token_public_key_file or ""))
+    app.before_request(requests.limit)
     app.before_request(security.check)
     app.before_request(requests.check)
 

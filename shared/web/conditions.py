@@ -60,13 +60,17 @@ def command(secret: str, *, required: bool = False) -> Command | None:
 
     Raises Problem 400 for an unfit key, and for none where one is `required`.
     """
+    key = required_key() if required else request.headers.get("Idempotency-Key")
+    return None if key is None else command_of(secret, key, request.get_data(cache=True))
+
+
+def required_key() -> str:
+    """The Idempotency-Key of this request. Raises Problem 400 for none."""
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        if required:
-            message = gettext("Send a key of your own, so that a repeated request is carried out once.")
-            raise Problem(400, "bad_request", errors={"Idempotency-Key": [message]})
-        return None
-    return command_of(secret, key, request.get_data(cache=True))
+        message = gettext("Send a key of your own, so that a repeated request is carried out once.")
+        raise Problem(400, "bad_request", errors={"Idempotency-Key": [message]})
+    return key
 
 
 def command_of(secret: str, key: str, content: bytes | Mapping[str, Any]) -> Command:

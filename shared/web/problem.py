@@ -41,6 +41,12 @@ _WORDS: dict[str, tuple[str, str]] = {
     ),
     "malformed_json": (N_("The body is not well-formed JSON"), N_("Send one JSON document in UTF-8.")),
     "nested_too_deep": (N_("The JSON is nested too deep"), N_("Send a document with fewer levels.")),
+    "file_too_large": (N_("This file is too large"), N_("Send a file of at most 10 MB.")),
+    "file_expected": (N_("A file was expected"), N_("Send a form (multipart/form-data) with the file in it.")),
+    "file_damaged": (
+        N_("This file cannot be opened"),
+        N_("What is kept is not what was stored. Tell the office that runs this service: a backup may have it."),
+    ),
     "invalid": (
         N_("Some of what was sent cannot be accepted"),
         N_("Correct the fields that are named and send again."),

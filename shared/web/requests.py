@@ -1,24 +1,30 @@
 """What is checked of every request before a view sees it: its size, and that its JSON is clean.
 
-Clean means: JSON by its Content-Type, UTF-8, not nested too deep, no text or number that MongoDB cannot hold. What a
-field may contain is the business of the schemas.
+A view that takes a file says so (`takes_file`); the others keep their small limit. Clean means: JSON by its Content-
+Type, UTF-8, not nested too deep, no text or number that MongoDB cannot hold. What a field may contain is the business
+of the schemas.
 """
 
 from __future__ import annotations
 
+import io
 import re
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import IO, Any, NoReturn, TypeVar
 
 import orjson
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import BadRequest
 
+from shared.files.formats import MAXIMUM_BYTES
 from shared.web.problem import Problem, flatten
 
-#: Bytes of a request's body. Reports are some kilobytes; attachments come with a route of their own.
+#: Bytes of a request's body. Reports are some kilobytes.
 MAX_BODY = 1024 * 1024
+#: Of one that brings a file, beside the file itself.
+AROUND_A_FILE = 64 * 1024
 MAX_DEPTH = 32
 INT64 = 2**63
 
@@ -26,10 +32,30 @@ _BAD_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 # JSON that has none of these (an escaped character, a long number, an exponent) has nothing that MongoDB cannot hold.
 _SUSPECT = (b"\\u", b"0" * 18, b"0E")
 _ALL_DIGITS_ALIKE = bytes.maketrans(b"123456789e", b"000000000E")
+_TAKES_FILE = "__rujukan_takes_file__"
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class InMemory(Request):
+    """Keeps what is uploaded in memory: werkzeug would write more than 500 kB of it, plain, into a temporary file.
+
+    How much that can be is bounded by `limit`.
+    """
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> IO[bytes]:
+        return io.BytesIO()
+
+
+def takes_file(view: View) -> View:
+    """Declares that a view takes a form (multipart/form-data) with a file of at most `files.MAXIMUM_BYTES`."""
+    setattr(view, _TAKES_FILE, True)
+    return view
 
 
 def install(app: Flask) -> None:
-    """Sets the limits of `app`; `check` is called by app.py."""
+    """Sets the limits of `app`; `limit` and `check` are called by app.py."""
+    app.request_class = InMemory
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.json = _StrictJSON(app)
@@ -58,6 +84,24 @@ class _StrictJSON(DefaultJSONProvider):
         return super().loads(text, parse_constant=_refuse_constant, **options)
 
 
+def limit() -> None:
+    """Gives a request to a view that takes a file room for it, before anybody reads its body. Raises Problem 413."""
+    if not _brings_file():
+        return
+    request.max_content_length = MAXIMUM_BYTES + AROUND_A_FILE
+    if (request.content_length or 0) > request.max_content_length:
+        raise Problem(413, "file_too_large")
+
+
+def _brings_file() -> bool:
+    if request.endpoint is None:
+        return False
+    view = current_app.view_functions[request.endpoint]
+    view_class = getattr(view, "view_class", None)
+    found = view if view_class is None else getattr(view_class, request.method.lower(), None)
+    return request.method == "POST" and hasattr(found, _TAKES_FILE)
+
+
 def check() -> None:
     """Refuses what no view should have to think of. Raises Problem, or 413 when the body is too large."""
     asked: Request = request._get_current_object()  # type: ignore[attr-defined]
@@ -67,7 +111,12 @@ def check() -> None:
         raise Problem(400, "bad_request")
     if asked.method not in ("POST", "PUT", "PATCH"):
         return
-    if asked.path.startswith("/api/"):
+    if _brings_file():
+        if asked.mimetype != "multipart/form-data":
+            raise Problem(415, "file_expected")
+        if _any_bad(asked.form):
+            raise Problem(400, "bad_request")
+    elif asked.path.startswith("/api/"):
         _check_json(asked)
     elif _any_bad(asked.form):
         raise Problem(400, "bad_request")

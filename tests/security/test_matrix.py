@@ -258,7 +258,7 @@ def page_token(browser: Browser, app: Flask) -> str:
 
 
 def bodies() -> list[tuple[Route, Mapping[str, Any]]]:
-    """Every route that takes JSON, with the described properties of its body."""
+    """Every route that takes JSON, with the described properties of its body. (Files: test_attachments.py.)"""
     found = []
     for service, app in apps().items():
         document = app.test_client().get(f"/{service}/openapi.json").json
@@ -267,7 +267,7 @@ def bodies() -> list[tuple[Route, Mapping[str, Any]]]:
             name = re.sub(r"\{[^}]*\}", "<id>", path)
             for method, operation in operations.items():
                 body = operation.get("requestBody") if isinstance(operation, Mapping) else None
-                if body:
+                if body and "application/json" in body["content"]:
                     schema = body["content"]["application/json"]["schema"]
                     if "$ref" in schema:
                         schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]

@@ -24,16 +24,19 @@ from shared.settings import load
 from tests.e2e.conftest import stack  # noqa: F401
 from tests.e2e.test_way_of_a_report import subscribe
 from tests.support.canary import PERSON, Canary, documents, files, records
+from tests.support.files import a_photograph
 from tests.support.ledger import settle
 from tests.support.receiver import receiver
-from tests.support.stack import RUJUKAN, Stack, wait_for
+from tests.support.stack import RUJUKAN, Client, Stack, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 VAULT = ("vault",)
 # mongod's data files hold the documents that are read one by one; Kafka's segments the records.
 DATA_FILES = ("mongod", "kafka")
 #: Declared, and taken by no form yet: they are sealed here by the vault itself.
-NOT_TAKEN = {"person": ("birth_date", "phone"), "report": ()}
+NOT_TAKEN = {"person": ("birth_date", "phone"), "report": (), "attachment": ("content",)}
+#: What is said of a file; its content is a picture, whose pixels tell nothing that could be searched for.
+FILE = ("file_name", "description")
 CLERK = Actor("account-" + "a" * 32, "intake_clerk", session="session-1")
 
 
@@ -101,6 +104,7 @@ def test_04_every_declared_field_has_a_canary() -> None:
     sent = {"person": set(report["children"][0]) & set(PERSON), "report": {"narrative"}}
     sent["report"] |= {*(f"reporter_{name}" for name in report["reporter"])}
     sent["report"] |= {*(f"workplace_{name}" for name in report["workplace"])}
+    sent["attachment"] = set(FILE)
     for owner, taken in sent.items():
         assert taken | set(NOT_TAKEN[owner]) == set(domain.identifying_fields(owner))
 
@@ -129,9 +133,25 @@ def test_04_an_identity_is_nowhere_but_in_the_vault(stack: Stack) -> None:
         assert opened["child"]["name"] == canary.value("name")
         assert clerk.call("GET", f"/api/v1/reports/{number}/identities").json()["report"]["narrative"]
         seal_what_no_form_takes(stack, canary, report_id)
+        add_a_file(clerk, canary, number)
         wait_for(lambda: agency.received, "the webhook")
         settle(stack)
         assert canary.hits(everywhere(stack, agency, web)) == []
+
+
+def add_a_file(clerk: Client, canary: Canary, number: str) -> None:
+    """With a canary in its name and in what is said of it, and opened again; also one that is refused."""
+    address = f"{clerk.url}/api/v1/reports/{number}/attachments"
+    said = {"Authorization": f"Bearer {clerk.token}"}
+    for content, status in ((a_photograph(), 201), (canary.value("narrative").encode(), 415)):
+        sent = {
+            "file": (f"{canary.value('file_name')}.jpg", content),
+            "description": canary.value("description"),
+        }
+        answer = clerk.pool.request("POST", address, fields=sent, headers={**said, "Idempotency-Key": f"{status}" * 8})
+        assert answer.status == status, answer.data
+    names = clerk.call("GET", f"/api/v1/reports/{number}/attachments/names").json()["items"]
+    assert [each["description"] for each in names] == [canary.value("description")]
 
 
 def seal_what_no_form_takes(stack: Stack, canary: Canary, report_id: str) -> None:

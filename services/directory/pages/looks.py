@@ -21,7 +21,7 @@ from shared.web.language import N_
 
 looks = Blueprint("looks", __name__, url_prefix="/audit")
 
-SUBJECT = re.compile(r"(report|person)-[0-9a-f]{32}")
+SUBJECT = re.compile(r"(report|person|attachment)-[0-9a-f]{32}")
 WHAT = {log.MANY: N_("Many records in one day"), log.OUTSIDE_HOURS: N_("Outside office hours")}
 ACTIONS = {"identity.opened": N_("Opened"), "audit.read": N_("Asked who has looked")}
 

@@ -3,6 +3,7 @@
 No Flask, no Kafka, no Mongo, no clock: time and ids come in from outside.
 """
 
+from services.intake.model.attachments import AttachmentRefused, attach, detach
 from services.intake.model.classification import Classification, Result, classify, severity
 from services.intake.model.facts import FACTS, Facts, facts_of
 from services.intake.model.report import Child, Register, RegisterRefused, Report, decide, evolve
@@ -10,6 +11,7 @@ from services.intake.model.rules import Rule, Rules, RulesError, RuleSet, rules_
 
 __all__ = [
     "FACTS",
+    "AttachmentRefused",
     "Child",
     "Classification",
     "Facts",
@@ -21,8 +23,10 @@ __all__ = [
     "RuleSet",
     "Rules",
     "RulesError",
+    "attach",
     "classify",
     "decide",
+    "detach",
     "evolve",
     "facts_of",
     "rules_on",

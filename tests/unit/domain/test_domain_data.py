@@ -111,7 +111,8 @@ def test_identifying_fields_are_declared_with_basis_readers_and_retention() -> N
     assert list(domain.identifying_fields("report")) == [
         *("reporter_name", "reporter_phone", "narrative", "workplace_name", "workplace_address")
     ]
-    for owner in ("person", "report"):
+    assert list(domain.identifying_fields("attachment")) == ["file_name", "description", "content"]
+    for owner in ("person", "report", "attachment"):
         for field in domain.identifying_fields(owner).values():
             assert field.owner == owner
             assert all(field.names[language] and field.legal_basis[language] for language in domain.LANGUAGES)
