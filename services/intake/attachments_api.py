@@ -133,7 +133,7 @@ class AttachmentNames(MethodView):
 
 @blueprint.route("/<string:reference>/attachments/<string:attachment_id>")
 class Attachment(MethodView):
-    @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="application/octet-stream")
+    @blueprint.response(200, {"type": "string", "format": "binary"}, content_type="*/*")
     @requires("attachment.read")
     def get(self, reference: str, attachment_id: str) -> Any:
         """Download a file. This is written to the audit log before the first byte is sent."""

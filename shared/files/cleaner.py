@@ -54,7 +54,7 @@ def sniff(data: bytes) -> str:
     import puremagic
 
     try:
-        found = {each.mime_type for each in puremagic.magic_string(data[:4096]) if each.offset in (0, 8)}
+        found = {each.mime_type for each in puremagic.magic_string(data[:4096])}
     except puremagic.PureError:
         found = set()
     codes = [entry.code for entry in FORMATS.values() if entry.media_type in found]

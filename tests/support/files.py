@@ -72,6 +72,8 @@ def a_paper(*, acting: bool = False, pages: int = 1, **saving: Any) -> bytes:
     page.Resources = Dictionary(XObject=Dictionary(Im=picture))
     page.Contents = pdf.make_stream(b"q 60 0 0 40 0 0 cm /Im Do Q")
     if acting:
+        picture.Metadata = pdf.make_stream(MARK)
+        picture.PieceInfo = Dictionary(Maker=Dictionary(LastModified=String("D:2026"), Private=String(MARK.decode())))
         script = Dictionary(S=Name.JavaScript, JS=String("app.alert('" + MARK.decode() + "')"))
         pdf.Root.OpenAction = script
         pdf.Root.AA = Dictionary(WC=script)
@@ -104,6 +106,13 @@ def a_form(answer: str) -> bytes:
     pdf.Root.AcroForm = Dictionary(Fields=Array([typed]), DR=Dictionary(Font=Dictionary(F=font)))
     out = io.BytesIO()
     pdf.save(out)
+    return out.getvalue()
+
+
+def a_picture_of_another_format(form: str) -> bytes:
+    """A whole picture that a browser or a program would show, and that we do not take."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, form)
     return out.getvalue()
 
 

@@ -16,10 +16,13 @@ from pymongo.database import Database
 
 from services.intake import attachments, model, store
 from shared import failpoints
-from shared.access import Actor
+from shared.access import Actor, Audit
 from shared.foundation import Foundation
 from shared.ids import new_id
+from shared.journal import Unit
+from shared.mongo import Unavailable
 from shared.vault import Damaged, Files, NotHeld
+from shared.vault.files import Stored
 from shared.web import requests
 from tests.support.attachments import REPORTS, added, registered, send
 from tests.support.files import a_large_photograph, a_paper, a_photograph
@@ -45,6 +48,16 @@ def audit(mongo: Mongo, prefix: str) -> Any:
 def later(foundation: Foundation, by: timedelta) -> Foundation:
     now = foundation.clock()
     return replace(foundation, clock=lambda: now + by)
+
+
+def linked(foundation: Foundation, stored: Stored) -> None:
+    """Makes a stored content an attachment's."""
+
+    def work(unit: Unit) -> dict[str, Any]:
+        Files(foundation.sealed).link(unit, stored, {"file_name": "a.jpg"})
+        return {}
+
+    foundation.journal.run(work, actor=SUPERVISOR)
 
 
 def contents(vault: Database[dict[str, Any]]) -> int:
@@ -174,7 +187,7 @@ def test_what_is_sent_is_never_written_to_a_temporary_file(as_role: As, monkeypa
 def test_an_interrupted_upload_is_not_there_and_its_content_goes_with_the_sweep(
     as_role: As, foundation: Foundation, vault: Database[dict[str, Any]]
 ) -> None:
-    """Removed: the announcement (`store.announce`): nobody knew of the content, 1 file stayed."""
+    """Removed: `clear_after` of the announcement: the sweep found nothing, the content stayed."""
     clerk = as_role()
     number = registered(clerk)
     failpoints.configure(["attachment.stored=raise"])
@@ -212,7 +225,7 @@ def test_the_sweep_never_takes_a_kept_file(
     as_role: As, foundation: Foundation, vault: Database[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An upload that is committed between the sweep's question and its deed. Removed: `give_up`'s own question (it
-    said True): the file's content was gone."""
+    said True): 500, the file's content was gone."""
     clerk = as_role()
     address = added(clerk, registered(clerk))
     monkeypatch.setattr(store, "to_clear", lambda *_: [address.rpartition("/")[2]])
@@ -263,7 +276,7 @@ def drop_all(parts: Any) -> None:
 def test_a_file_that_was_tampered_with_is_refused_before_its_first_byte(
     kept: tuple[Browser, str], vault: Database[dict[str, Any]], audit: Any, harm: Callable[[Any], None]
 ) -> None:
-    """Removed: the first reading of `Files.open` (its size was taken from the list): 200, and half a file."""
+    """Removed: the first reading of `Files.open` (a size was made up): 200, and no file or half of one."""
     clerk, address = kept
     harm(vault["file_parts"])
     answer = clerk.api("GET", address, headers={"Accept-Language": "id"})
@@ -286,6 +299,22 @@ def test_the_content_of_another_file_is_no_content_of_this_one(
     assert clerk.api("GET", address).status_code == 500
 
 
+def test_a_content_with_its_key_does_not_open_as_another_attachment(
+    foundation: Foundation, vault: Database[dict[str, Any]]
+) -> None:
+    """Removed: the attachment's id from what is authenticated (`_bound` gave b""): it opened."""
+    files = Files(foundation.sealed)
+    stored = files.store(new_id("attachment"), [b"a content"])
+    other = replace(stored, attachment=new_id("attachment"))
+    for part in list(vault["file_parts"].find()):
+        vault["file_parts"].insert_one({**part, "_id": part["_id"].replace(stored.attachment, other.attachment)})
+    for each in (stored, other):
+        linked(foundation, each)
+    assert b"".join(files.open(SUPERVISOR, stored.attachment, "attachment_api").pieces) == b"a content"
+    with pytest.raises(Damaged):
+        files.open(SUPERVISOR, other.attachment, "attachment_api")
+
+
 def test_harm_between_the_two_readings_ends_the_answer_short_of_its_length(
     kept: tuple[Browser, str], foundation: Foundation, vault: Database[dict[str, Any]]
 ) -> None:
@@ -301,7 +330,7 @@ def test_harm_between_the_two_readings_ends_the_answer_short_of_its_length(
 
 
 def test_neither_keeping_nor_opening_holds_a_file_whole(foundation: Foundation) -> None:
-    """Of 10 MB at most 3 are in hand. Removed: the pieces (`b"".join(content)` first): 20 MB."""
+    """Of 10 MB at most 3 are in hand. Removed: the pieces (`b"".join(content)` first): 22 MB."""
     identifier = new_id("attachment")
 
     def ten_megabytes() -> Iterator[bytes]:
@@ -313,7 +342,7 @@ def test_neither_keeping_nor_opening_holds_a_file_whole(foundation: Foundation) 
     try:
         stored = files.store(identifier, ten_megabytes())
         _, storing = tracemalloc.get_traced_memory()
-        foundation.journal.run(lambda unit: files.link(unit, stored, {"file_name": "a.jpg"}) or {}, actor=SUPERVISOR)
+        linked(foundation, stored)
         tracemalloc.reset_peak()
         file = files.open(SUPERVISOR, identifier, "attachment_api")
         size = sum(len(piece) for piece in file.pieces)
@@ -376,16 +405,18 @@ def test_an_erasure_takes_all_files_of_a_report_in_its_own_unit_of_work(
     assert contents(vault) == 0
 
 
-def test_with_the_audit_log_away_no_file_is_opened(
-    as_role: As, foundation: Foundation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_the_audit_log_away_no_file_is_opened(as_role: As, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removed: the opening by the vault (the entry was written after the content was read): 200."""
     clerk = as_role()
     address = added(clerk, registered(clerk))
-    monkeypatch.setattr(foundation.audit, "_entries", None)
-    with pytest.raises(AttributeError):
-        foundation.audit.record(SUPERVISOR, "identity.opened", "person-" + "0" * 32)
-    answer = clerk.api("GET", address)
-    assert answer.status_code >= 500 and b"JFIF" not in answer.data
+
+    def away(*_: Any, **__: Any) -> Any:
+        raise Unavailable
+
+    monkeypatch.setattr(Audit, "record", away)
+    for path in (address, f"{address.rpartition('/')[0]}/names"):
+        answer = clerk.api("GET", path)
+        assert answer.status_code == 503 and b"JFIF" not in answer.data and b"Budi" not in answer.data
 
 
 def test_with_the_database_away_an_upload_is_503_and_later_goes_well(as_role: As, mongo: Mongo) -> None:

@@ -68,7 +68,7 @@ def test_what_was_typed_into_a_form_stays_on_the_page() -> None:
 def test_the_process_that_reads_hostile_files_has_no_secret_and_writes_no_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Removed: the empty environment, then RLIMIT_FSIZE: each was told by name."""
+    """Removed: the empty environment, RLIMIT_FSIZE, RLIMIT_AS, each alone: a line of the answer was another one."""
     monkeypatch.setenv("RUJUKAN_INTAKE_SECRET_KEY", "rahasia")  # pragma: allowlist secret
     spy = (
         "import os, tempfile; from shared.files.cleaner import confine; confine()\n"
@@ -102,17 +102,6 @@ def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(Refused, match="too_complex"), cleaned(io.BytesIO(a_photograph())):
         pass
     assert time.monotonic() - began < 30
-
-
-def test_nothing_is_left_open_after_many_files() -> None:
-    kept_of(a_photograph())
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    for data in (a_photograph(), b"nothing of ours", a_paper()) * 3:
-        try:
-            kept_of(data)
-        except Refused:
-            continue
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_file_is_not_held_twice_while_it_is_cleaned() -> None:
