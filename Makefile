@@ -32,8 +32,8 @@ test: install ## Run every test, on free ports, beside a running instance: make 
 chaos: install ## Kill and trouble everything under load: make chaos SECONDS=3600 SEED=7
 	@exec $(PYTHON) -m tests.chaos.campaign --seconds $(SECONDS) $(addprefix --seed ,$(SEED)) $(addprefix --replicas ,$(REPLICAS)) $(OPTIONS)
 
-bench: install ## Measure, to the screen and build/bench.json: make bench PARTS='growth backlog'
-	@exec $(PYTHON) -m tests.performance.bench $(if $(PARTS),--parts $(PARTS))
+bench: install ## Measure, to the screen and build/bench.json: make bench PARTS='growth backlog' OPTIONS='--entries 50000'
+	@exec $(PYTHON) -m tests.performance.bench $(if $(PARTS),--parts $(PARTS)) $(OPTIONS)
 
 down: ## Stop what `make up` started
 	@exec ./rujukan down --state "$(STATE)"

@@ -6,10 +6,12 @@ that a command can call too, and whatever they do is idempotent, so an outage of
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import Any
 
 import prefect
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 
 from deploy import processes
 from deploy.local import leash
@@ -18,6 +20,10 @@ from shared.settings import SERVICES
 if leash.PARENT in os.environ:
     # A run is a process of its own, started by the serving one: under supervision it must not outlive it.
     leash.hold()
+
+
+DAYTIME = "*/10 0-16 * * *"
+"""From 7 in the morning to midnight in WIB. The working day and the opening of the offices are asked for by the run."""
 
 
 @prefect.flow(name="watch", retries=0)
@@ -37,9 +43,23 @@ async def watch() -> dict[str, Any]:
     return found
 
 
+@prefect.flow(name="morning e-mails", retries=0)
+async def morning_emails() -> dict[str, int] | str:
+    """Sends each person the e-mail of the morning, once a working day. The next run sends what this one cannot."""
+    from deploy import morning
+    from shared.telemetry.logs import configure_logging
+
+    configure_logging("all", "flows")
+    return await asyncio.to_thread(morning.send, processes.foundation("cases"), processes.foundation("directory"))
+
+
 def deployments() -> list[Any]:
-    """The deployments of all services, and the watch."""
-    found: list[Any] = [watch.to_deployment("every-15-minutes", cron="*/15 * * * *")]
+    """The deployments of all services, the watch, and what takes more than one service."""
+    one = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+    found: list[Any] = [
+        watch.to_deployment("every-15-minutes", cron="*/15 * * * *"),
+        morning_emails.to_deployment("every-10-minutes", cron=DAYTIME, concurrency_limit=one),
+    ]
     for service in SERVICES:
         if processes.has_module(service, "flows"):
             found += processes.module(service, "flows").deployments()

@@ -40,7 +40,8 @@ POOL_SIZE = 50
 
 
 class Unavailable(Exception):
-    """The database is out of reach for now. The caller may try again after `retry_after` seconds."""
+    """The database, or what holds the vault's key, is out of reach for now. The caller may try again after
+    `retry_after` seconds."""
 
     def __init__(self, retry_after: int = 5) -> None:
         super().__init__("the database is out of reach")

@@ -5,7 +5,7 @@ Parked events are in shared.worker.operations. Nothing here opens an identity.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from shared import relay
+from shared.broker import why
 from shared.events import DecodeError, Event, Message, decode
-from shared.events.topics import BrokerUnavailable, admin, topic_of, topics
+from shared.events.topics import BrokerUnavailable, admin, described, ends, topic_of, topics
 from shared.foundation import Foundation
 from shared.journal.unit import JOURNAL
 from shared.relay import lease
@@ -30,7 +31,8 @@ def service_status(foundation: Foundation, consumed: Iterable[str] = ()) -> dict
 
     Keys: `unpublished` (entries), `oldest_unpublished_seconds` (None: nothing waits), `relay` (who leads, None:
     nobody, or it writes no topic), `parked` (events), `lag` (events not read yet; None: Kafka does not answer, or it
-    reads no topic). Raises pymongo's errors if the database is out of reach.
+    reads no topic), `refused` (what Kafka does not let it read, else None). Raises pymongo's errors if the database
+    is out of reach.
     """
     database = foundation.database
     publishes = topic_of(foundation.settings.service) is not None
@@ -40,37 +42,27 @@ def service_status(foundation: Foundation, consumed: Iterable[str] = ()) -> dict
     leader = lease.leader(database, relay.LEASE) if publishes else None
     waiting = database[JOURNAL].count_documents({"pending": True}, hint="pending") if oldest else 0
     names = [foundation.settings.prefix + name for name in consumed]
+    behind, refused = lag(foundation, names) if names else (None, None)
     return {
         "unpublished": waiting if publishes else None,
         "oldest_unpublished_seconds": _age(oldest["recorded_at"]) if oldest else None,
         "relay": leader["holder"] if leader else None,
         "parked": generations.live(database)[parking.PARKED].estimated_document_count(),
-        "lag": lag(foundation, names) if names else None,
+        "lag": behind,
+        "refused": refused,
     }
 
 
-def lag(foundation: Foundation, names: Iterable[str]) -> int | None:
-    """How many events of the topics the service has not read yet; None if Kafka does not answer."""
+def lag(foundation: Foundation, names: Iterable[str]) -> tuple[int | None, str | None]:
+    """How many events of the topics the service has not read yet, None if Kafka does not answer; what it refuses."""
     live = generations.live(foundation.database)
     stored = {entry["_id"]: int(entry["offset"]) for entry in live[positions.POSITIONS].find()}
     try:
-        ends = _ends(foundation.settings, names)
-    except (KafkaError, BrokerUnavailable):
-        return None
-    return sum(
-        max(0, end - stored.get(f"{partition.topic}:{partition.partition}", 0)) for partition, end in ends.items()
-    )
-
-
-def _ends(settings: Settings, names: Iterable[str]) -> Mapping[TopicPartition, int]:
-    """The offset behind the last record of each partition of the topics."""
-    client = onlooker(settings, "operator", request_timeout_ms=10_000)
-    try:
-        partitions = _partitions(client, names)
-        ends: Mapping[TopicPartition, int] = client.end_offsets(partitions) if partitions else {}
-        return ends
-    finally:
-        client.close()
+        with admin(foundation.settings) as client:
+            found = ends(client, list(names))
+    except (KafkaError, BrokerUnavailable) as error:
+        return None, why(error).get("refused")
+    return sum(max(0, end - stored.get(name, 0)) for name, end in found.items()), None
 
 
 def tail(
@@ -79,18 +71,25 @@ def tail(
     """The events of the topics as they come; from the first with `from_start`, and with `until_end` up to the last
     that is there now, else without end. A message that is no event of ours comes as its error.
 
-    Joins no group and moves no position. Raises BrokerUnavailable.
+    Joins no group and moves no position. Raises BrokerUnavailable, also where the settings' user may not read them.
     """
+    topics_ = [settings.prefix + name for name in names]
     try:
-        client = onlooker(settings, "operator", request_timeout_ms=10_000)
+        with admin(settings) as asking:
+            described(asking, topics_)
+        yield from _tail(settings, topics_, from_start, until_end)
     except KafkaError as error:
-        raise BrokerUnavailable(f"no Kafka answers at {', '.join(settings.kafka_bootstrap)}") from error
+        raise BrokerUnavailable.because(error, settings) from error
+
+
+def _tail(settings: Settings, names: list[str], from_start: bool, until_end: bool) -> Iterator[Event | DecodeError]:
+    client = onlooker(settings, "operator", request_timeout_ms=10_000)
     try:
-        partitions = _partitions(client, [settings.prefix + name for name in names])
+        partitions = _partitions(client, names)
         client.assign(partitions)
         (client.seek_to_beginning if from_start else client.seek_to_end)(*partitions)
-        ends = client.end_offsets(partitions) if until_end else None
-        while ends is None or any(client.position(partition) < end for partition, end in ends.items()):
+        last = client.end_offsets(partitions) if until_end else None
+        while last is None or any(client.position(partition) < end for partition, end in last.items()):
             for batch in client.poll(timeout_ms=POLL_MS).values():
                 yield from (_event(record) for record in batch)
     finally:

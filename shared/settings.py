@@ -7,10 +7,11 @@ A process that lacks a secret, or has a short or well-known one, does not start 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 Environment = Literal["local", "production"]
@@ -20,12 +21,43 @@ VAULT_SERVICES = ("intake", "cases")
 AUDITING_SERVICES = ("directory", *VAULT_SERVICES)
 """Those that show identities, or who has looked at them."""
 
+SEARCH_KEY = "search.key"
+SMTP_SECURITY = ("starttls", "tls", "none")
+KAFKA_SECURITY = ("PLAINTEXT", "SASL_PLAINTEXT", "SASL_SSL")
 MINIMUM_SECRET_LENGTH = 32
 WELL_KNOWN = ("secret", "password", "changeme", "change-me", "default", "development", "example", "rujukan", "test")
 
 
 class SettingsError(Exception):
     """A variable is missing or unusable. The message names it and says what to set; it never quotes a secret."""
+
+
+@dataclass(frozen=True)
+class KeyServer:
+    """Where the vault's key is when it is in no file: a transit engine's key, and a token that may use it."""
+
+    url: str
+    mount: str
+    name: str
+    token_file: Path
+    ca_file: Path | None = None
+    """Who signs the server's certificate; None for the machine's own list."""
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """Where e-mail is handed over (SMTP), and in whose name it goes out."""
+
+    host: str
+    port: int
+    security: str
+    """One of SMTP_SECURITY: encrypted after a word (starttls), from the first byte (tls), or not at all (none)."""
+    sender: str
+    user: str = ""
+    """Empty where the server asks nobody who they are."""
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    """Who signs the server's certificate; None for the machine's own list."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +89,29 @@ class Settings:
     """Which of several equal processes this is, the same after a restart; None where nobody keeps count."""
     batch_seconds: int = 300
     """How long a worker may be busy with one batch, before its partitions are given to others as if it hung."""
+    search_key_file: Path | None = None
+    """The key of the hashes by which sealed people are found; without another word it lies beside the vault's file."""
+    vault_key_server: KeyServer | None = None
+    """Instead of `vault_key_file`."""
     second_factor_required: bool = False
     """Whether accounts that may read identities must sign in with a second factor; otherwise it is offered."""
+    kafka_security: str = "PLAINTEXT"
+    """One of KAFKA_SECURITY: whether Kafka asks who we are, and whether the way there is encrypted."""
+    kafka_user: str = ""
+    """Named like the service; only whoever prepares Kafka is another."""
+    kafka_password: str | None = field(default=None, repr=False)
+    kafka_ca_file: Path | None = None
+    """Who signs the broker's certificate; None for the machine's own list."""
+    oidc_issuer: str | None = None
+    """The office's own OpenID provider, exactly as it names itself; None where there is none. Directory's alone."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    oidc_name: str = ""
+    """What the button calls it."""
+    oidc_strong: tuple[str, ...] = ()
+    """In which words the provider says that it asked for more than one factor: `amr=<method>` or `acr=<class>`."""
+    mail: MailServer | None = None
+    """None where no e-mail is sent. Directory's alone: it has the addresses."""
 
     @property
     def local(self) -> bool:
@@ -74,6 +127,7 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
     upper = service.upper()
     environment = env.choice("RUJUKAN_ENVIRONMENT", ("local", "production"), default="production")
     production = environment == "production"
+    key_server = env.key_server(production) if service in VAULT_SERVICES else None
     settings = Settings(
         service=service,
         environment="production" if production else "local",
@@ -86,7 +140,9 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         secret_key=env.secret(f"RUJUKAN_{upper}_SECRET_KEY", required=True, strict=production) or "",
         token_private_key_file=env.path("RUJUKAN_TOKEN_PRIVATE_KEY_FILE", required=service == "directory"),
         token_public_key_file=env.path("RUJUKAN_TOKEN_PUBLIC_KEY_FILE", required=True),
-        vault_key_file=env.path("RUJUKAN_VAULT_KEY_FILE", required=service in VAULT_SERVICES),
+        vault_key_file=env.path("RUJUKAN_VAULT_KEY_FILE", required=service in VAULT_SERVICES and key_server is None),
+        search_key_file=_search_key(env, key_server is not None) if service in VAULT_SERVICES else None,
+        vault_key_server=key_server,
         audit_key_file=env.path("RUJUKAN_AUDIT_KEY_FILE", required=production and service in AUDITING_SERVICES),
         audit_heads=env.path(
             "RUJUKAN_AUDIT_HEADS", required=production and service in AUDITING_SERVICES, what="a directory"
@@ -99,7 +155,12 @@ def load(service: str, environ: Mapping[str, str] = os.environ) -> Settings:
         batch_seconds=env.number("RUJUKAN_BATCH_SECONDS", default=300, least=1),
         second_factor_required=env.choice("RUJUKAN_SECOND_FACTOR", ("offered", "required"), default="offered")
         == "required",
+        **_kafka(env, service, production),
+        **(_provider(env, production) if service == "directory" else {}),
+        mail=_mail(env) if service == "directory" else None,
     )
+    if settings.vault_key_server and settings.vault_key_file:
+        raise SettingsError("RUJUKAN_VAULT_KEY_FILE and RUJUKAN_VAULT_KEY_SERVER: the key is in one place; unset one")
     if production and settings.failpoints:
         raise SettingsError("RUJUKAN_FAILPOINTS: failpoints are for tests; unset it in production")
     if production and settings.clock_file:
@@ -151,14 +212,25 @@ class _Environment:
             return None
         return Path(value)
 
+    def key_server(self, production: bool) -> KeyServer | None:
+        url = self._environ.get("RUJUKAN_VAULT_KEY_SERVER", "").rstrip("/")
+        if not url:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in ("https", "http") or not parts.netloc or (production and parts.scheme != "https"):
+            raise SettingsError("RUJUKAN_VAULT_KEY_SERVER: expected an address like https://bao.example.go.id:8200")
+        mount, _, name = self.text("RUJUKAN_VAULT_KEY_NAME", default="transit/rujukan").rpartition("/")
+        if not re.fullmatch(r"[\w-]+(/[\w-]+)*", mount) or not re.fullmatch(r"[\w-]+", name):
+            raise SettingsError("RUJUKAN_VAULT_KEY_NAME: expected an engine and its key, like transit/rujukan")
+        token = self.path("RUJUKAN_VAULT_KEY_TOKEN_FILE", required=True, what="a file with the server's token")
+        ca = self.path("RUJUKAN_VAULT_KEY_CA_FILE", required=False)
+        return KeyServer(url, mount, name, token, ca) if token else None
+
     def scanner(self, name: str) -> str | None:
         value = self._environ.get(name, "").strip()
-        if not value or value.startswith("/"):
-            return value or None
-        host, _, port = value.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
+        if value and not value.startswith("/") and _host_and_port(value) is None:
             raise SettingsError(f"{name}: expected host:port or the path of a unix socket, found {value!r}")
-        return value
+        return value or None
 
     def secret(self, name: str, required: bool, strict: bool) -> str | None:
         """Reads a secret from `name`, or from the file that `name`_FILE names (container secrets)."""
@@ -179,6 +251,74 @@ class _Environment:
             if any(word in value.lower() for word in WELL_KNOWN) or len(set(value)) < 8:
                 raise SettingsError(f"{name} is a well-known or default value: make a random one")
         return value
+
+
+def _kafka(env: _Environment, service: str, production: bool) -> dict[str, Any]:
+    """How Kafka is spoken to: without a word, or as the service's user with a password of its own."""
+    security = env.choice("KAFKA_SECURITY", KAFKA_SECURITY, default="PLAINTEXT")
+    asks = security != "PLAINTEXT"
+    ca = env.path("KAFKA_CA_FILE", required=False)
+    if ca and security != "SASL_SSL":
+        raise SettingsError("KAFKA_CA_FILE is for KAFKA_SECURITY=SASL_SSL: without it nothing is encrypted")
+    return {
+        "kafka_security": security,
+        "kafka_user": service,
+        "kafka_password": env.secret(f"RUJUKAN_{service.upper()}_KAFKA_PASSWORD", asks, production) if asks else None,
+        "kafka_ca_file": ca,
+    }
+
+
+def _provider(env: _Environment, production: bool) -> dict[str, Any]:
+    """The settings of the OpenID provider: none, or all that is needed."""
+    issuer = env.text("RUJUKAN_OIDC_ISSUER", default="")
+    if not issuer:
+        return {}
+    parts = urlsplit(issuer)
+    if parts.scheme not in (("https",) if production else ("https", "http")) or not parts.netloc or parts.query:
+        raise SettingsError("RUJUKAN_OIDC_ISSUER: expected an address like https://login.example.go.id/realms/city")
+    strong = tuple(env.text("RUJUKAN_OIDC_STRONG", default="").split())
+    if not all(re.fullmatch(r"(amr|acr)=\S+", word) for word in strong):
+        raise SettingsError("RUJUKAN_OIDC_STRONG: expected words like amr=mfa or acr=2, with spaces between")
+    return {
+        "oidc_issuer": issuer,
+        "oidc_client_id": env.text("RUJUKAN_OIDC_CLIENT_ID"),
+        "oidc_client_secret": env.secret("RUJUKAN_OIDC_CLIENT_SECRET", required=True, strict=production),
+        "oidc_name": env.text("RUJUKAN_OIDC_NAME", default="") or parts.hostname,
+        "oidc_strong": strong,
+    }
+
+
+def _mail(env: _Environment) -> MailServer | None:
+    """The settings of the mail server: none, or all that is needed. Its password is the server's own to choose."""
+    address = env.text("RUJUKAN_SMTP", default="").strip()
+    if not address:
+        return None
+    place = _host_and_port(address)
+    if place is None:
+        raise SettingsError(f"RUJUKAN_SMTP: expected host:port like mail.example.go.id:587, found {address!r}")
+    security = env.choice("RUJUKAN_SMTP_SECURITY", SMTP_SECURITY, default="starttls")
+    sender, user = env.text("RUJUKAN_SMTP_SENDER"), env.text("RUJUKAN_SMTP_USER", default="")
+    if not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", sender):
+        raise SettingsError("RUJUKAN_SMTP_SENDER: expected an e-mail address like rujukan@example.go.id")
+    if user and security == "none":
+        raise SettingsError("RUJUKAN_SMTP_USER: a password goes over an encrypted line only; set RUJUKAN_SMTP_SECURITY")
+    password = env.secret("RUJUKAN_SMTP_PASSWORD", required=True, strict=False) if user else None
+    if user and not password:
+        raise SettingsError("RUJUKAN_SMTP_PASSWORD is empty: the password that the mail server has given for the user")
+    ca = env.path("RUJUKAN_SMTP_CA_FILE", required=False)
+    return MailServer(*place, security, sender, user, password, ca)
+
+
+def _host_and_port(value: str) -> tuple[str, int] | None:
+    host, _, port = value.rpartition(":")
+    return (host, int(port)) if host and port.isdecimal() and 0 < int(port) < 65_536 else None
+
+
+def _search_key(env: _Environment, in_a_server: bool) -> Path | None:
+    """Where the search key is: named, or beside the vault's file. A server keeps none for us: then it must be named."""
+    named = env.path("RUJUKAN_SEARCH_KEY_FILE", required=in_a_server)
+    vault = env.path("RUJUKAN_VAULT_KEY_FILE", required=False)
+    return named or (vault.with_name(SEARCH_KEY) if vault else None)
 
 
 def _base_url(value: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -10,7 +11,9 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 from pymongo.database import Database
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.browser import NO_BROWSER
 from tests.support.scanner import NO_CLAMD
@@ -28,16 +31,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the long campaigns")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        # Two test processes share the work (pyproject.toml): what needs one running product stays in one of them, and
-        # otherwise a file does, for the servers that it starts.
-        folder = item.path.parent
-        whole = folder.name in ("e2e", "local", "chaos")
-        item.add_marker(pytest.mark.xdist_group(folder.name if whole else item.path.stem))
         if "long" in item.keywords and not config.getoption("--long"):
             item.add_marker(pytest.mark.skip(reason="a long campaign: give --long"))
+
+
+class Together(LoadScopeScheduling):
+    """What two test processes share the work by: a file stays in one of them, for the servers that it starts, and a
+    folder does whose files need one running product. (By file alone the long folders would be started in both.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = Path(nodeid.split("::")[0])
+        return str(file.parent if file.parent.name in ("e2e", "local", "chaos") else file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    return Together(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
@@ -54,6 +65,23 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if any(isinstance(report.longrepr, tuple) and NO_CLAMD in report.longrepr[2] for report in skipped):
         terminalreporter.section("the real scanner left out", sep="!", bold=True, yellow=True)
         terminalreporter.line(f"{NO_CLAMD} (sudo apt install clamav-daemon)", bold=True, yellow=True)
+
+
+def usual_logs() -> None:
+    """Logs go to standard error: a thread of an earlier test's service may write a line while a command's answer is
+    read, and the audit log's keepers do when all is over."""
+    structlog.reset_defaults()
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+usual_logs()
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """A command called within the test process sets how logs are written; the next test has them as usual."""
+    yield
+    usual_logs()
 
 
 @pytest.fixture(scope="session")

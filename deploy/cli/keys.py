@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,7 +14,13 @@ from deploy.cli.context import DEFAULT_STATE, JsonOption, StateOption, foundatio
 from deploy.cli.output import console, fail, say, show_json, show_table
 
 if TYPE_CHECKING:
-    from shared.foundation import Foundation
+    from pymongo.database import Database
+
+    from shared.vault.ring import Ring
+    from shared.vault.rotation import Progress
+
+Tell = Callable[..., None]
+"""Says a step: its name, words for a person (or none), and facts for a program."""
 
 keys = typer.Typer(no_args_is_help=True, help="The keys of the vault.")
 
@@ -34,49 +40,47 @@ def rotate(
         bool, typer.Option(help="Leave the old key where it is: what was erased stays openable.")
     ] = False,
     state: StateOption = DEFAULT_STATE,
+    as_json: JsonOption = False,
 ) -> None:
     """Make a new key-encryption key, wrap every keyset with it, and destroy the old one.
 
     Afterwards what was erased before opens from no backup of the data any more. Everything goes on meanwhile, and a
     rotation that was interrupted is gone on with. Back the new key up first thing (docs/operators.md).
+    With --json it prints an object a line: begun or resumed, rewrapping, rewrapped, unopened, waiting, done.
 
     Example: rujukan keys rotate
     """
-    from shared.vault import rotation
-    from shared.vault.keys import KeyFileError
+    from shared.vault.ring import UnderWay
 
-    with _vault(state) as (base, path):
+    with _vault(state) as (database, ring):
         try:
-            with rotation.alone(path):
-                _rotate(base, path, grace, keep_old)
-        except rotation.UnderWay:
+            with ring.alone():
+                _rotate(database, ring, grace, keep_old, _lines if as_json else _words)
+        except UnderWay:
             fail("The keys are being rotated already.")
-        except KeyFileError as error:
-            fail(str(error))
         except OSError as error:
-            fail(f"{path.parent}: a new key cannot be put there ({error.strerror})")
+            fail(f"A new key cannot be put there: {error.filename} ({error.strerror})")
 
 
-def _rotate(base: Foundation, path: Path, grace: float, keep_old: bool) -> None:
+def _rotate(database: Database, ring: Ring, grace: float, keep_old: bool, tell: Tell) -> None:
     from shared.vault import rotation
-    from shared.vault.ring import KeyRing
 
-    if rotation.pending(path):
-        say("Going on with a rotation that was not finished.")
+    if rotation.pending(ring):
+        tell("resumed", "Going on with a rotation that was not finished.")
     else:
-        say(f"The present key is now {rotation.begin(path)}.")
-    ring, database = KeyRing(path), base.sealed.database
+        key = ring.begin()
+        tell("begun", f"The present key is now {key}.", key=key)
+    present = ring.present_id
     for attempt in range(3):
-        unopened = _rewrap(rotation.rewrap(database, ring))
-        if unopened:
-            say(f"{unopened} keysets cannot be opened by any key that is here; the old key stays.")
+        unopened = _rewrap(rotation.rewrap(database, ring), tell)
         if keep_old:
-            say("The old key is kept.")
+            tell("done", "The old key is kept.", destroyed=False)
             return
-        say(f"Waiting {grace:.0f} s for what was begun with the old key.")
-        needed = rotation.destroy_old(database, ring, path, grace)
+        tell("waiting", f"Waiting {grace:.0f} s for what was begun with the old key.", seconds=grace)
+        needed = rotation.destroy_old(database, ring, present, grace)
         if not needed:
-            say("Done. The old key is destroyed. Back up the new one, apart from the data.")
+            done = "Done. The old key is destroyed. Back up the new one, apart from the data."
+            tell("done", done, destroyed=True)
             return
         if unopened or attempt == 2:
             fail(f"Still needed, and kept: {', '.join(needed)}")
@@ -89,23 +93,17 @@ def status(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> N
     Example: rujukan keys status
     """
     from shared.vault import rotation
-    from shared.vault.keys import KeyFileError, load_key_file
-    from shared.vault.ring import older_files
 
-    with _vault(state) as (base, path):
-        try:
-            files = {load_key_file(file).id: file for file in (*older_files(path), path)}
-        except KeyFileError as error:
-            fail(str(error))
-        present, counts = load_key_file(path).id, rotation.count(base.sealed.database)
+    with _vault(state) as (database, ring):
+        held, present, counts = ring.held(), ring.present_id, rotation.count(database)
     rows = [
         {
             "key": key,
-            "state": "present" if key == present else "old" if key in files else "not here",
-            "since": _since(files[key]) if key in files else None,
+            "state": "present" if key == present else "old" if key in held else "not here",
+            "since": held[key].strftime("%Y-%m-%d %H:%M UTC") if key in held else None,
             "keysets": counts.get(key, 0),
         }
-        for key in dict.fromkeys([present, *files, *counts])
+        for key in dict.fromkeys([present, *held, *counts])
     ]
     if as_json:
         show_json(rows)
@@ -115,37 +113,50 @@ def status(state: StateOption = DEFAULT_STATE, as_json: JsonOption = False) -> N
         say("There is more than one key: `rujukan keys rotate` goes on until there is one.")
 
 
-def _rewrap(steps: Iterator[object]) -> int:
+def _rewrap(steps: Iterator[Progress], tell: Tell) -> int:
     """Shows how far it is; returns how many keysets could not be opened."""
-    from rich.progress import Progress
+    from rich.progress import Progress as Bar
 
-    from shared.vault.rotation import Progress as Far
-
-    unopened = 0
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Bar(console=console, transient=True, disable=tell is _lines or not console.is_terminal) as bar:
         task = bar.add_task("Wrapping keysets anew", total=None)
-        far = Far(0, 0)
-        for far in steps:  # type: ignore[assignment]
+        for far in steps:
             bar.update(task, completed=far.done, total=far.total)
-        unopened = far.unopened
-    say(f"{far.done} keysets are wrapped anew.")
-    return unopened
+            tell("rewrapping", "", done=far.done, total=far.total, unopened=far.unopened)
+    tell("rewrapped", f"{far.done} keysets are wrapped anew.", done=far.done, unopened=far.unopened)
+    if far.unopened:
+        tell("unopened", f"{far.unopened} keysets cannot be opened by any key that is here; the old key stays.")
+    return far.unopened
 
 
-def _since(path: Path) -> str:
-    return datetime.fromtimestamp(path.stat().st_mtime, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _words(step: str, words: str, **facts: Any) -> None:
+    """For a person."""
+    if words:
+        say(words)
+
+
+def _lines(step: str, words: str, **facts: Any) -> None:
+    """For a program: an object a line, at once."""
+    print(json.dumps({"step": step, **facts}), flush=True)
 
 
 @contextmanager
-def _vault(state: Path) -> Iterator[tuple[Foundation, Path]]:
-    """The foundation of a service that reaches the vault, and the file of its key."""
+def _vault(state: Path) -> Iterator[tuple[Database, Ring]]:
+    """The vault's database, and its keys, as a service that reaches it does."""
     from pymongo.errors import PyMongoError
 
+    from shared.foundation import ring
+    from shared.mongo import Unavailable
+    from shared.vault.keys import KeyFileError
+
     base = foundation("intake", state)
-    path = base.settings.vault_key_file
-    if path is None:
-        fail("RUJUKAN_VAULT_KEY_FILE is not set")
     try:
-        yield base, path
+        keys = ring(base.settings)
+        if keys is None:
+            fail("RUJUKAN_VAULT_KEY_FILE is not set")
+        yield base.sealed.database, keys
+    except KeyFileError as error:
+        fail(str(error))
+    except Unavailable:
+        fail("The server with the vault's key does not answer, or does not take the token. The same command goes on.")
     except PyMongoError as error:
         fail(f"The database does not answer: {type(error).__name__}")

@@ -15,17 +15,19 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli import audit, city, exposed, keys, operations, status, workflow
+from deploy.cli import audit, city, digest, exposed, keys, operations, retention, search, status, workflow
 from deploy.cli.context import DEFAULT_STATE, StateOption, running
 from deploy.cli.output import console, fail, say, show_table, step
 from deploy.local.state import Held, Running, State
 from deploy.processes import ROLES
 from shared.settings import SERVICES, SettingsError
+from shared.telemetry.logs import configure_command_logging
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command()(city.demo)
 app.command()(city.init)
 app.command("status")(status.status)
+app.command()(digest.digest)
 app.command()(operations.replay)
 app.command()(operations.republish)
 app.command()(operations.restored)
@@ -36,8 +38,16 @@ app.add_typer(workflow.workflow, name="workflow")
 audit.audit.command()(exposed.exposed)
 app.add_typer(audit.audit, name="audit")
 app.add_typer(keys.keys, name="keys")
+app.add_typer(search.search, name="search")
+app.add_typer(retention.retention, name="retention")
 
 DOWN_WITHIN = 120.0
+
+
+@app.callback()
+def rujukan() -> None:
+    """Carries the report that a child is working through every agency that must help."""
+    configure_command_logging()
 
 
 @app.command()

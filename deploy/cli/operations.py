@@ -141,6 +141,7 @@ def events_tail(
     topic: Annotated[list[str] | None, typer.Option(help="Only this topic; may be given several times.")] = None,
     from_start: Annotated[bool, typer.Option(help="Begin with the first event that is kept.")] = False,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
+    reader: Annotated[str | None, typer.Option("--as", help="Read as this service's user of Kafka.")] = None,
     state: StateOption = DEFAULT_STATE,
     as_json: JsonOption = False,
 ) -> None:
@@ -148,6 +149,7 @@ def events_tail(
 
     Example: rujukan events tail --topic cases.events --from-start --count 10
     """
+    from deploy.processes import consumed
     from shared import operations
     from shared.events import DecodeError
     from shared.events.topics import BrokerUnavailable
@@ -155,7 +157,8 @@ def events_tail(
     names = operations.all_topics()
     if unknown := sorted(set(topic or ()) - set(names)):
         fail(f"There is no topic {', '.join(unknown)}: choose from {', '.join(names)}")
-    settings = foundation("directory", state).settings
+    reader = reader or next((name for name in SERVICES if set(topic or names) <= set(consumed(name))), "directory")
+    settings = foundation(reader, state).settings
     try:
         for event in islice(operations.tail(settings, topic or names, from_start), count):
             if isinstance(event, DecodeError):

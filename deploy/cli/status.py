@@ -9,6 +9,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from deploy.cli.context import DEFAULT_STATE, JsonOption, StateOption
 from deploy.cli.output import say, show_json, show_table
 from deploy.local import kafka
 from deploy.local.state import State
+from shared import settings
 from shared.settings import SERVICES, SettingsError
 
 if TYPE_CHECKING:
@@ -48,11 +50,13 @@ def look(state: Path) -> dict[str, Any]:
     problems: list[str] = []
     environ = context.environ(state)
     local = State(state).running() if "RUJUKAN_ENVIRONMENT" not in os.environ else None
+    processes = _processes(Path(local.socket), problems) if local else []
+    servers = _servers(environ, local.prefect_url if local else environ.get("PREFECT_API_URL"), problems)
     return {
         "url": environ.get("RUJUKAN_BASE_URL"),
-        "processes": _processes(Path(local.socket), problems) if local else [],
-        "servers": _servers(environ, local.prefect_url if local else environ.get("PREFECT_API_URL"), problems),
-        "services": [_service(service, environ, problems) for service in SERVICES],
+        "processes": processes,
+        "servers": servers,
+        "services": _services(environ, {each["server"]: each["reachable"] for each in servers}, problems),
         "problems": problems,
     }
 
@@ -99,7 +103,7 @@ def _servers(environ: Mapping[str, str], prefect: str | None, problems: list[str
     servers = [
         # Without user information, which an external address may carry.
         ("MongoDB", environ.get("MONGODB_URI", "").rsplit("@", 1)[-1], _mongodb_answers(environ)),
-        ("Kafka", bootstrap, bool(bootstrap) and kafka.answers(bootstrap, milliseconds=5000)),
+        ("Kafka", bootstrap, bool(bootstrap) and _kafka_answers(environ)),
     ]
     if prefect:
         servers.append(("Prefect", prefect, _http_answers(f"{prefect}/health")))
@@ -119,6 +123,17 @@ def _mongodb_answers(environ: Mapping[str, str]) -> bool:
             return bool(base.database.command("ping")["ok"])
     except (PyMongoError, SettingsError, KeyFileError):
         return False
+
+
+def _kafka_answers(environ: Mapping[str, str]) -> bool:
+    from shared.broker import connection
+
+    try:
+        # As one who reads from it: directory's web has no password for it.
+        how = connection(settings.load("reporting", environ))
+    except SettingsError:
+        return False
+    return kafka.answers(how.pop("bootstrap_servers"), milliseconds=5000, **how)
 
 
 @contextmanager
@@ -141,7 +156,20 @@ def _http_answers(url: str) -> bool:
         return False
 
 
-def _service(service: str, environ: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+def _services(environ: Mapping[str, str], reachable: Mapping[str, bool], problems: list[str]) -> list[dict[str, Any]]:
+    """All services at once: each waits some seconds for what does not answer, and this is asked on bad days."""
+
+    def look_at(service: str) -> tuple[dict[str, Any], list[str]]:
+        own: list[str] = []
+        return _service(service, environ, reachable["Kafka"], own), own
+
+    with ThreadPoolExecutor(len(SERVICES)) as at_once:
+        looks = list(at_once.map(look_at, SERVICES))
+    problems += [problem for _, own in looks for problem in own]
+    return [found for found, _ in looks]
+
+
+def _service(service: str, environ: Mapping[str, str], ask_kafka: bool, problems: list[str]) -> dict[str, Any]:
     from pymongo.errors import PyMongoError
 
     from deploy import processes
@@ -151,13 +179,15 @@ def _service(service: str, environ: Mapping[str, str], problems: list[str]) -> d
 
     try:
         with _foundation(service, environ) as base:
-            found = service_status(base, processes.consumed(service))
+            found = service_status(base, processes.consumed(service) if ask_kafka else ())
     except (SettingsError, KeyFileError) as error:
         problems.append(f"{service}: {error}")
         return {"service": service}
     except (PyMongoError, Unavailable):
         problems.append(f"{service}: its database is out of reach")
         return {"service": service}
+    if found["refused"]:
+        problems.append(f"{service}: Kafka does not let it read {found['refused']}: repeat `rujukan run init`")
     if found["parked"]:
         problems.append(f"{service}: {found['parked']} parked events: rujukan parked list {service}")
     if (found["oldest_unpublished_seconds"] or 0) > OLDEST_UNPUBLISHED_SECONDS:

@@ -5,19 +5,25 @@ from __future__ import annotations
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from deploy.cli.context import JsonOption
+from deploy.cli.files import SHIPPED, DefinitionArgument, reading
 from deploy.cli.output import fail, say, show_json, step
+from deploy.cli.workflow_draw import draw
+from deploy.cli.workflow_simulate import simulate
+from deploy.cli.workflow_versions import migrate, whatif
 
 if TYPE_CHECKING:
     from services.cases.engine import Fault
 
-SHIPPED = Path(__file__).parents[2] / "services/cases/workflows/child_labour_referral.yaml"
-
 workflow = typer.Typer(no_args_is_help=True, help="Workflow definitions.")
+workflow.command()(draw)
+workflow.command()(migrate)
+workflow.command()(whatif)
+workflow.command()(simulate)
 
 
 @workflow.callback()
@@ -27,9 +33,7 @@ def _group() -> None:
 
 @workflow.command()
 def check(
-    file: Annotated[
-        Path, typer.Argument(help="The definition's YAML file; without one, the one that is shipped.")
-    ] = SHIPPED,
+    file: DefinitionArgument = SHIPPED,
     parallel: Annotated[int, typer.Option(min=1, max=8, help="How many referrals may be open at once.")] = 4,
     as_json: JsonOption = False,
 ) -> None:
@@ -45,16 +49,14 @@ def check(
     from services.cases.engine.explore import TooManyStates
 
     begun = time.monotonic()
+    with reading(file):
+        try:
+            definition = load(file)
+        except DefinitionError as error:
+            _faulty(file, error.faults, as_json)
     try:
-        definition = load(file)
         with nullcontext() if as_json else step("Going through all states"):
             result = proved(definition, parallel)
-    except DefinitionError as error:
-        _faulty(file, error.faults, as_json)
-    except OSError as error:
-        fail(f"{file}: cannot be read ({error.strerror})")
-    except UnicodeDecodeError:
-        fail(f"{file}: is no text in UTF-8")
     except TooManyStates:
         fail(
             f"{file}: has more states than can be gone through; let conditions ask for fewer facts, or try --parallel 1"
@@ -69,7 +71,7 @@ def check(
             say(f"{definition.id} holds: {result.states} states, {result.moves} moves, {took:.1f} s")
 
 
-def _faulty(file: Path, faults: list[Fault] | tuple[Fault, ...], as_json: bool) -> None:
+def _faulty(file: Path, faults: list[Fault] | tuple[Fault, ...], as_json: bool) -> NoReturn:
     if as_json:
         show_json(
             {

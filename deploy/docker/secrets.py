@@ -14,6 +14,9 @@ from deploy.local import secrets as local
 from shared.settings import SERVICES
 
 REPLICA_SET_KEY = "replica-set.key"
+#: What others have given us, the OpenID provider's secret and the mail server's password: empty until somebody writes
+#: it there.
+GIVEN = ("oidc-client-secret", "smtp-password")
 
 
 def file_name(variable: str) -> str:
@@ -26,7 +29,11 @@ def variables() -> list[str]:
     services = [
         name
         for service in SERVICES
-        for name in (local.password_variable(service), f"RUJUKAN_{service.upper()}_SECRET_KEY")
+        for name in (
+            local.password_variable(service),
+            local.kafka_password_variable(service),
+            f"RUJUKAN_{service.upper()}_SECRET_KEY",
+        )
     ]
     return [local.ROOT_PASSWORD, *services]
 
@@ -40,6 +47,8 @@ def make(directory: Path) -> None:
             with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 # MongoDB takes base64 characters only in its key file; a hexadecimal number has no others.
                 file.write(secrets.token_hex(32))
+    for name in GIVEN:
+        (directory / name).touch(mode=0o600)
     local.ensure_keys(directory)
 
 

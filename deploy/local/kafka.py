@@ -16,6 +16,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from deploy.local.ports import LOOPBACK, NotReady, wait_until
 
@@ -142,10 +143,11 @@ def prepare(directory: Path, port: int, controller_port: int, jars: Path = JARS)
     file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     if not (data / "meta.properties").exists():
         _format(directory, file, jars)
-    return [*_java(directory, jars), *HEAP, "kafka.Kafka", str(file)]
+    return [*java_command(directory, jars), *HEAP, "kafka.Kafka", str(file)]
 
 
-def _java(directory: Path, jars: Path) -> list[str]:
+def java_command(directory: Path, jars: Path = JARS) -> list[str]:
+    """Java's command line for a program of Kafka's, without its memory and name; `directory` is for passing files."""
     temporary = directory / "tmp"
     temporary.mkdir(mode=0o700, exist_ok=True)
     options = ["-XX:-UsePerfData", f"-Djava.io.tmpdir={temporary}", "-Dorg.slf4j.simpleLogger.showDateTime=true"]
@@ -164,7 +166,7 @@ def new_cluster_id() -> str:
 def _format(directory: Path, properties: Path, jars: Path) -> None:
     done = subprocess.run(
         [
-            *_java(directory, jars),
+            *java_command(directory, jars),
             *SHORT_RUN,
             "kafka.tools.StorageTool",
             "format",
@@ -195,13 +197,13 @@ def wait_until_ready(port: int, alive: Callable[[], bool], seconds: float = 60) 
     wait_until(ready, seconds, "Kafka")
 
 
-def answers(bootstrap: str, milliseconds: int = 2000) -> bool:
-    """Whether a broker at `bootstrap` tells its metadata and has a controller."""
+def answers(bootstrap: str | list[str], milliseconds: int = 2000, **options: Any) -> bool:
+    """Whether a broker at `bootstrap` tells its metadata and has a controller. `options` are KafkaAdminClient's."""
     from kafka import KafkaAdminClient
     from kafka.errors import KafkaError
 
     try:
-        with KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=milliseconds) as client:
+        with KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=milliseconds, **options) as client:
             return bool(client.describe_cluster()["brokers"])
     except (KafkaError, OSError):
         return False

@@ -1,10 +1,14 @@
 """Free ports, ports in use, and who holds them. Loopback only; it opens nothing for longer than a look."""
 
+import random
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+LOWEST, EPHEMERAL = 10_000, 32_768
+"""Between these lie the ports that we take; the system gives those from EPHEMERAL on (its usual setting) to clients."""
 
 
 class NotReady(Exception):
@@ -12,10 +16,25 @@ class NotReady(Exception):
 
 
 def free_port() -> int:
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """A port that nothing listens on now, and that the system gives to no client either.
+
+    A client that tries again and again while a server is away is given each port in turn, in the end the very one that
+    it tries: it is then connected to itself, and the server cannot come back.
+    """
+    highest = _first_of_clients()
+    for _ in range(1_000):
+        port = random.randrange(LOWEST, highest)  # noqa: S311 - not a secret
+        if can_bind(port):
+            return port
+    raise NotReady(f"no port between {LOWEST} and {highest} is free")
+
+
+def _first_of_clients() -> int:
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError, IndexError):
+        first = EPHEMERAL
+    return first if first > LOWEST + 1_000 else EPHEMERAL
 
 
 def is_open(port: int) -> bool:

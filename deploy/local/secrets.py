@@ -14,6 +14,9 @@ from shared.settings import SERVICES
 
 FILE = "secrets.env"
 ROOT_PASSWORD = "RUJUKAN_ROOT_MONGODB_PASSWORD"  # noqa: S105 - the variable's name
+KAFKA_ROOT_PASSWORD = "RUJUKAN_ROOT_KAFKA_PASSWORD"  # noqa: S105  # pragma: allowlist secret
+KAFKA_ROOT_USER = "RUJUKAN_ROOT_KAFKA_USER"
+KAFKA_ADMINISTRATOR = (KAFKA_ROOT_USER, KAFKA_ROOT_PASSWORD, f"{KAFKA_ROOT_PASSWORD}_FILE")
 TOKEN_PRIVATE, TOKEN_PUBLIC = "token-private.json", "token-public.json"
 VAULT = Path("vault", "vault.json")
 """In a folder of its own: a rotation puts files beside it, which containers see only if they have the whole folder."""
@@ -36,7 +39,9 @@ def ensure(state: Path) -> dict[str, str]:
 def ensure_keys(state: Path) -> dict[str, str]:
     """The key files under `state`, made at the first call, as variables that hold their paths."""
     from shared.access.tokens import create_key_files
+    from shared.vault.finder import beside
     from shared.vault.keys import create_key_file
+    from shared.vault.search_key import create_search_key_file
 
     directory = state / "keys"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,6 +54,8 @@ def ensure_keys(state: Path) -> dict[str, str]:
         earlier.rename(vault)  # where it lay before it had a folder
     if not vault.exists():
         create_key_file(vault)
+    if not beside(vault).exists():
+        create_search_key_file(beside(vault))
     audit = directory / AUDIT_PRIVATE
     if not audit.exists():
         create_key_files(audit, directory / AUDIT_PUBLIC)
@@ -58,6 +65,7 @@ def ensure_keys(state: Path) -> dict[str, str]:
         "RUJUKAN_TOKEN_PRIVATE_KEY_FILE": str(private),
         "RUJUKAN_TOKEN_PUBLIC_KEY_FILE": str(public),
         "RUJUKAN_VAULT_KEY_FILE": str(vault),
+        "RUJUKAN_SEARCH_KEY_FILE": str(beside(vault)),
         "RUJUKAN_AUDIT_KEY_FILE": str(audit),
         "RUJUKAN_AUDIT_HEADS": str(heads),
     }
@@ -71,6 +79,17 @@ def password_variable(service: str) -> str:
 def passwords(variables: Mapping[str, str]) -> dict[str, str]:
     """Service -> database password, of the services whose password is among `variables`."""
     return {name: variables[password_variable(name)] for name in SERVICES if password_variable(name) in variables}
+
+
+def kafka_password_variable(service: str) -> str:
+    """The variable with the password of the service's user at Kafka, where Kafka asks for one."""
+    return f"RUJUKAN_{service.upper()}_KAFKA_PASSWORD"
+
+
+def kafka_passwords(variables: Mapping[str, str]) -> dict[str, str]:
+    """Service -> password at Kafka, of the services whose password is among `variables`."""
+    names = {service: kafka_password_variable(service) for service in SERVICES}
+    return {service: variables[name] for service, name in names.items() if name in variables}
 
 
 def read(file: Path) -> dict[str, str]:

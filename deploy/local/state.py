@@ -16,11 +16,33 @@ from typing import IO
 
 from deploy.local import secrets
 from deploy.local.ports import LOOPBACK, can_bind, free_port
+from shared.settings import SERVICES
 
 ROOT = Path(__file__).parents[2]
 """The repository."""
 DEFAULT = ROOT / ".local"
-PASSED_ON = ("RUJUKAN_CLOCK_FILE", "RUJUKAN_SECOND_FACTOR", "RUJUKAN_CLAMAV")
+PASSED_ON = (
+    "RUJUKAN_CLOCK_FILE",
+    "RUJUKAN_SECOND_FACTOR",
+    "RUJUKAN_CLAMAV",
+    "RUJUKAN_OIDC_ISSUER",
+    "RUJUKAN_OIDC_CLIENT_ID",
+    "RUJUKAN_OIDC_CLIENT_SECRET",
+    "RUJUKAN_OIDC_CLIENT_SECRET_FILE",
+    "RUJUKAN_OIDC_NAME",
+    "RUJUKAN_OIDC_STRONG",
+    "RUJUKAN_SMTP",
+    "RUJUKAN_SMTP_SECURITY",
+    "RUJUKAN_SMTP_SENDER",
+    "RUJUKAN_SMTP_USER",
+    "RUJUKAN_SMTP_PASSWORD",
+    "RUJUKAN_SMTP_PASSWORD_FILE",
+    "RUJUKAN_SMTP_CA_FILE",
+    # How an existing Kafka is spoken to.
+    "KAFKA_SECURITY",
+    "KAFKA_CA_FILE",
+    *(secrets.kafka_password_variable(service) + end for service in SERVICES for end in ("", "_FILE")),
+)
 LONGEST_SOCKET_PATH = 100
 """Characters that Linux takes as the path of a Unix socket, with a little to spare."""
 

@@ -86,7 +86,12 @@ class Instance:
             self._supervision.start(self.state, [])
         with self._step("Preparing users, indexes and topics"):
             root = self.state.root_password()
-            initialise.run({**environment, **({secrets.ROOT_PASSWORD: root} if root else {})})
+            administrators = {name: os.environ[name] for name in secrets.KAFKA_ADMINISTRATOR if name in os.environ}
+            initialise.run(
+                initialise.environment_with_files(
+                    {**environment, **({secrets.ROOT_PASSWORD: root} if root else {}), **administrators}
+                )
+            )
         environment["RUJUKAN_DEMONSTRATION"] = "true" if self._demonstration(environment) else "false"
         with self._step("Starting the services"):
             self._start_roles(environment)

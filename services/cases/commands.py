@@ -5,22 +5,32 @@ It knows no HTTP and no Kafka: pages, API, handlers and the clock use it alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Set
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 from typing import Any
 
-from services.cases import model, store
+from services.cases import agencies, definitions, model, store
+from services.cases.engine import Case, Event, Refusal, commands, decide, evolve
+from services.cases.engine.refusals import reason
 from shared.access import Actor, system_actor
+from shared.domain import areas_served, services_given
+from shared.domain.working_time import start_of_day, wib_date
 from shared.foundation import Foundation
-from shared.ids import derived_id, derived_number
+from shared.ids import derived_id, derived_number, new_id
 from shared.journal import Command, Unit, VersionConflict
+from shared.mongo import Unavailable
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 
 NUMBER_LETTER = "K"
 CLOCK = system_actor("cases.clock")
+OPENER = system_actor("cases.worker")
 SWEEP = 500
-OF_THE_REPORT = ("report_id", "received_on", "kecamatan", "kelurahan", "work_type", "demonstration")
+TRANSFER_IN = "transfer_in"
+"""The channel by which another office hands its case over to us."""
+OF_THE_REPORT = ("report_id", "received_on", "kecamatan", "kelurahan", "work_type", "demonstration", "channel")
+CORRECTABLE = ("sex", "age_band", "legal_class", "statistical_class", "severity")
 OF_THE_CHILD = ("child_id", "person_id", "sex", "age_band", "legal_class", "statistical_class", "severity")
 
 log = get_logger(__name__)
@@ -30,14 +40,56 @@ class Unknown(Exception):
     """There is no such case."""
 
 
-def apply(unit: Unit, case: model.Case | None, command: model.Command) -> model.Case | None:
-    """Decides a command in a unit and writes the events. Returns the case after them. Raises model.Refused."""
-    for event in model.decide(case, command):
-        version = case.version if case else 0
-        stream = case.case_id if case else event.data["case_id"]
-        unit.append(stream, version, [event])
-        case = model.evolve(case, event.type, event.data, event.occurred_at or command.now)
-    return case
+class Refused(Exception):
+    """The command is not possible now; `refusal` has all the reasons."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(", ".join(refusal.codes))
+        self.refusal = refusal
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody asks of a case, in the words of `available`: the command, what it is about, and its details.
+
+    `occurred_on` is a day in WIB; None, or today, means now.
+    """
+
+    command: str
+    subject: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    agency_id: str = ""
+    reason: str = ""
+    outcome: str = ""
+    occurred_on: date | None = None
+
+
+_STEPS: Mapping[str, Callable[[Order, dict[str, Any]], commands.Command]] = {
+    "take_step": lambda order, said: commands.TakeStep(step=order.subject, facts=order.facts, **said),
+    "approve": lambda order, said: commands.Approve(**said),
+    "reject": lambda order, said: commands.Reject(**said),
+    "give_consent": lambda order, said: commands.GiveConsent(consent=order.subject, **said),
+    "withdraw_consent": lambda order, said: commands.WithdrawConsent(consent=order.subject, **said),
+    "pause_clock": lambda order, said: commands.PauseClock(pause=order.subject, **said),
+    "resume_clock": lambda order, said: commands.ResumeClock(pause=order.subject, **said),
+    "finish_task": lambda order, said: commands.FinishTask(task_id=order.subject, **said),
+    "claim": lambda order, said: commands.Claim(referral_id=order.subject, **said),
+    "release": lambda order, said: commands.Release(referral_id=order.subject, **said),
+    "accept": lambda order, said: commands.Accept(referral_id=order.subject, **said),
+    "decline": lambda order, said: commands.Decline(referral_id=order.subject, reason=order.reason, **said),
+    "start_service": lambda order, said: commands.StartService(referral_id=order.subject, **said),
+    "complete": lambda order, said: commands.Complete(referral_id=order.subject, outcome=order.outcome, **said),
+    "revoke": lambda order, said: commands.Revoke(referral_id=order.subject, reason=order.reason, **said),
+}
+REQUEST = "request_referral"
+COMMANDS = (*_STEPS, REQUEST)
+OF_AN_AGENCY = ("claim", "release", "accept", "decline", "start_service", "complete")
+"""What an agency does to a referral that was asked of it."""
+
+
+def first_child_id(child: Mapping[str, Any]) -> str:
+    """The id of a reported child in the first report about it."""
+    return str(child.get("first_child_id") or child["child_id"])
 
 
 def case_ids(report: Mapping[str, Any]) -> list[str]:
@@ -45,83 +97,226 @@ def case_ids(report: Mapping[str, Any]) -> list[str]:
     return [derived_id("case", report["report_id"], child["child_id"]) for child in report["children"]]
 
 
-def open_cases(unit: Unit, report: Mapping[str, Any], received_at: datetime, now: datetime, existing: Set[str]) -> int:
-    """Opens a case for each child of a registered report that has none `existing`. Returns how many were opened."""
+def open_cases(
+    unit: Unit,
+    report: Mapping[str, Any],
+    received_at: datetime,
+    now: datetime,
+    existing: Set[str],
+    open_of: MutableMapping[str, str],
+) -> int:
+    """Opens a case for each child of a registered report that has none `existing`. Returns how many were opened.
+
+    A child that has an open case (`open_of`: first id of a child -> case, added to here) gets no second one: the report
+    joins it.
+    """
     opened = 0
     for case_id, child in zip(case_ids(report), report["children"], strict=True):
         if case_id in existing:
             continue
-        about = {
+        record = model.Record(
+            case_id=case_id,
+            case_number=derived_number(NUMBER_LETTER, case_id),
+            first_child_id=first_child_id(child),
             **{name: report[name] for name in OF_THE_REPORT},
             **{name: child[name] for name in OF_THE_CHILD},
-        }
-        command = model.Open(case_id, derived_number(NUMBER_LETTER, case_id), about, received_at, now)
-        case = apply(unit, None, command)
-        if case is not None:
-            store.put(unit, case, report_number=report["report_number"])
-            opened += 1
+        )
+        if record.first_child_id in open_of:
+            _join(unit, open_of[record.first_child_id], record, report["report_number"], received_at, now)
+            continue
+        opening = commands.Open(
+            by=OPENER,
+            at=received_at,
+            now=now,
+            case_id=case_id,
+            about=record.about(),
+            transferred=record.channel == TRANSFER_IN,
+        )
+        case = write(unit, record, None, _decided(None, opening))
+        store.put(unit, record, None, case, report_number=report["report_number"])
+        open_of[record.first_child_id] = case_id
+        opened += 1
     return opened
 
 
-def screen(
-    foundation: Foundation,
-    actor: Actor,
-    case_id: str,
-    version: int,
-    risk: str,
-    screened_at: datetime | None,
-    command: Command | None,
-) -> Mapping[str, Any]:
-    """Screens the case that the actor knows as `version`. Returns its `case_id` and new `version`.
+def _join(
+    unit: Unit, case_id: str, reported: model.Record, report_number: str, received_at: datetime, now: datetime
+) -> None:
+    """Lets a report join the open case of its child, once. `reported` is the record of the case that it would open."""
+    if store.has_joined(unit, reported.report_id, reported.child_id):
+        return
+    record, case = load(unit, case_id)
+    joining = commands.JoinReport(
+        by=OPENER,
+        at=received_at,
+        now=now,
+        report_id=reported.report_id,
+        child_id=reported.child_id,
+        person_id=reported.person_id,
+        about=reported.about(),
+    )
+    store.put(unit, record, case, write(unit, record, case, _decided(case, joining)))
+    told = {name: getattr(reported, name) for name in ("report_id", "child_id", "person_id")}
+    store.join(unit, case_id, {**told, "report_number": report_number, "received_on": str(reported.received_on)})
 
-    Raises Unknown, model.Refused, journal.VersionConflict, journal.KeyReused, journal.Unavailable.
+
+def correct(unit: Unit, report_id: str, child: Mapping[str, Any], now: datetime) -> None:
+    """Puts the codes of a corrected child into its case and the referrals of that. Deadlines that run stay as they are;
+    those that begin later go by the new codes. Nothing happens where the case has these codes already, nor where the
+    report joined the case of another: that goes by what its own report says.
+
+    Raises Unknown.
     """
-    now = foundation.clock()
+    if store.has_joined(unit, report_id, child["child_id"]):
+        return
+    record, case = load(unit, derived_id("case", report_id, child["child_id"]))
+    codes = {name: child[name] for name in CORRECTABLE}
+    corrected = replace(record, **codes)
+    if corrected == record:
+        return
+    after = write(unit, corrected, case, [Event("case.corrected", codes, now)])
+    store.put(unit, corrected, case, after, all_referrals=True)
+
+
+def act(
+    foundation: Foundation, actor: Actor, case_id: str, version: int, order: Order, command: Command | None
+) -> Mapping[str, Any]:
+    """Carries out what the actor asks of the case that it knows as `version`. Returns `case_id` and new `version`.
+
+    Raises Unknown, Refused, journal.VersionConflict, journal.KeyReused, journal.Unavailable.
+    """
+    referral_id = new_id("referral")
 
     def work(unit: Unit) -> dict[str, Any]:
-        before = _load(unit, case_id)
-        if before.version != version:
-            raise VersionConflict(case_id, version, before.version)
-        after = apply(unit, before, model.Screen(risk, screened_at or now, now))
-        if after is None:
-            raise Unknown
-        store.put(unit, after)
+        record, case = load(unit, case_id)
+        if case.version != version:
+            raise VersionConflict(case_id, version, case.version)
+        after = _carried_out(foundation, unit, actor, record, case, order, referral_id)
         return {"case_id": case_id, "version": after.version}
 
-    answer = foundation.journal.run(work, actor=actor, command=command)
-    metrics.DEADLINES.labels("screening", "screened").inc()
-    return answer
+    return foundation.journal.run(work, actor=actor, command=command)
+
+
+def answer(
+    foundation: Foundation, actor: Actor, referral_id: str, version: int, order: Order, command: Command | None
+) -> Mapping[str, Any]:
+    """Carries out what a member of an agency asks of a referral that it knows as `version`. Returns `referral_id`.
+
+    Why it is not possible is said before that the version is an old one: whoever claims second is told who was first.
+    Raises as `act`.
+    """
+
+    def work(unit: Unit) -> dict[str, Any]:
+        known = unit.find_one(unit.database[store.REFERRALS], {"_id": referral_id}, {"case_id": 1, "version": 1})
+        if known is None:
+            raise Unknown
+        record, case = load(unit, known["case_id"])
+        after = _carried_out(foundation, unit, actor, record, case, order, "")
+        if known["version"] != version:
+            raise VersionConflict(referral_id, version, known["version"])
+        return {"referral_id": referral_id, "version": after.version}
+
+    return foundation.journal.run(work, actor=actor, command=command)
 
 
 def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
-    """Escalates every deadline for screening that has passed, each once however often this runs. Returns how many.
+    """Says what is due: at risk, breached, expired, each once however often this runs. Returns in how many cases.
 
-    Late or overlapping runs do no harm: each case is decided anew in its own unit of work.
+    Late or overlapping runs do no harm: each case is decided anew in its own unit of work. One that cannot be decided
+    on is told in the log and in the metrics, stays due, and so shows on the work pages as a clock that stands still.
     """
-    escalated = 0
+    said = 0
     for case_id in store.due(foundation.database, foundation.clock(), limit):
 
         def work(unit: Unit, case_id: str = case_id) -> dict[str, Any]:
-            before = _load(unit, case_id)
-            after = apply(unit, before, model.MarkOverdue(foundation.clock()))
-            if after is None or after.version == before.version:
-                return {"escalated": False}
-            store.put(unit, after)
-            return {"escalated": True}
+            record, case = load(unit, case_id)
+            now = foundation.clock()
+            definition = definitions.of(case.definition)
+            events = _decided(case, agencies.tick(unit, definition, case, record.kecamatan, CLOCK, now))
+            if events:
+                agencies.count_asked(unit, events)
+                store.put(unit, record, case, write(unit, record, case, events))
+            return {"said": [[event.type, event.data.get("name", "response")] for event in events]}
 
         try:
-            if foundation.journal.run(work, actor=CLOCK)["escalated"]:
-                escalated += 1
+            happened = foundation.journal.run(work, actor=CLOCK)["said"]
         except VersionConflict:
             log.info("deadline_decided_elsewhere", case=case_id)
-    if escalated:
-        metrics.DEADLINES.labels("screening", "overdue").inc(escalated)
-        log.info("deadlines_escalated", cases=escalated)
-    return escalated
+            continue
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a case that cannot be decided on keeps no other waiting
+            log.error("deadline_failed", case=case_id, error=type(error).__name__)
+            metrics.DEADLINES.labels("any", "failed").inc()
+            continue
+        said += bool(happened)
+        for type_name, name in happened:
+            metrics.DEADLINES.labels(name, type_name.rpartition("deadline_")[2]).inc()
+    if said:
+        log.info("deadlines_said", cases=said)
+    return said
 
 
-def _load(unit: Unit, case_id: str) -> model.Case:
+def _carried_out(
+    foundation: Foundation, unit: Unit, actor: Actor, record: model.Record, case: Case, order: Order, referral_id: str
+) -> Case:
+    now = foundation.clock()
+    said = {"by": actor, "at": _moment(order.occurred_on, case, now), "now": now}
+    events = _decided(case, _command(unit, order, said, referral_id))
+    agencies.count_asked(unit, events)
+    after = write(unit, record, case, events)
+    store.put(unit, record, case, after)
+    return after
+
+
+def _command(unit: Unit, order: Order, said: dict[str, Any], referral_id: str) -> commands.Command:
+    if order.command != REQUEST:
+        return _STEPS[order.command](order, said)
+    agency = unit.find_one(unit.database[agencies.AGENCIES], {"_id": order.agency_id, "active": True})
+    if agency is None:
+        raise Refused(Refusal((reason("unknown_agency"),)))
+    return commands.RequestReferral(
+        referral_id=referral_id,
+        kind=order.subject,
+        agency_id=agency["_id"],
+        agency_kind=agency["kind"],
+        agency_services=services_given(agency),
+        agency_areas=areas_served(agency),
+        **said,
+    )
+
+
+def _moment(day: date | None, case: Case, now: datetime) -> datetime:
+    """The moment that a day stands for: now for today, otherwise its beginning, or the opening on the day of that."""
+    if day is None or day == wib_date(now):
+        return now
+    start = start_of_day(day)
+    return case.opened_at if day == wib_date(case.opened_at) else start
+
+
+def _decided(case: Case | None, command: commands.Command) -> tuple[Event, ...]:
+    definition = definitions.current() if case is None else definitions.of(case.definition)
+    decision = decide(definition, case, command)
+    if isinstance(decision, Refusal):
+        raise Refused(decision)
+    return decision
+
+
+def write(unit: Unit, record: model.Record, case: Case | None, events: Iterable[Event]) -> Case:
+    """Appends events, and returns the case after them."""
+    for event in events:
+        version = 0 if case is None else case.version
+        definition = definitions.after(case, event)
+        unit.append(record.case_id, version, [model.published(definition, record, case, event)])
+        case = evolve(definition, case, event)
+    if case is None:
+        raise Unknown
+    return case
+
+
+def load(unit: Unit, case_id: str) -> tuple[model.Record, Case]:
+    """A case as it is stored. Raises Unknown."""
     found = unit.find_one(unit.database[store.CASES], {"_id": case_id})
     if found is None:
         raise Unknown
-    return model.from_document(found)
+    return store.read(unit.database, found, unit.session)

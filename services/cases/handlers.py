@@ -1,16 +1,18 @@
-"""What cases does when something happens elsewhere: a registered report becomes one case for each of its children."""
+"""What cases does when something happens elsewhere: a registered report becomes one case for each of its children, or
+joins the one that is open, and a corrected child is corrected in its case; the agencies that may be asked for services
+are remembered, and which accounts are a supervisor's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.cases import commands, store
+from services.cases import agencies, commands, glass, store
 from shared.events import Event
 from shared.foundation import Foundation
 from shared.journal import Unit
 from shared.worker import Handler, Prepared
 
-TOPICS = ("intake.reports",)
+TOPICS = ("intake.reports", "directory.events")
 
 
 def handlers(foundation: Foundation) -> Mapping[str, Handler]:
@@ -24,12 +26,43 @@ def handlers(foundation: Foundation) -> Mapping[str, Handler]:
 
         return unit.once("existing cases", read)
 
+    def open_ones(events: Sequence[Event], unit: Unit) -> dict[str, str]:
+        """The open cases of the children, asked once as well; those that the batch opens are added."""
+
+        def read() -> dict[str, str]:
+            children = [child for event in events for child in event.data["children"]]
+            return store.open_of(unit, [commands.first_child_id(child) for child in children])
+
+        return unit.once("open cases", read)
+
     def look_up(events: Sequence[Event], unit: Unit) -> None:
         existing(events, unit)
+        open_ones(events, unit)
 
     def report_registered(event: Event, unit: Unit) -> None:
         there = existing([event], unit)
-        commands.open_cases(unit, event.data, event.occurred_at, event.recorded_at, there)
+        commands.open_cases(unit, event.data, event.occurred_at, event.recorded_at, there, open_ones([event], unit))
         there.update(commands.case_ids(event.data))
 
-    return {"report.registered": Prepared(report_registered, look_up)}
+    def report_corrected(event: Event, unit: Unit) -> None:
+        """What was corrected of a child is so in its case too: its urgency, and the class of its work."""
+        commands.correct(unit, event.data["report_id"], event.data["child"], event.recorded_at)
+
+    def agency_changed(event: Event, unit: Unit) -> None:
+        agencies.remember(unit, event)
+
+    def account_changed(event: Event, unit: Unit) -> None:
+        """Remember which accounts are a supervisor's: one who breaks the glass is told whether another one sees it."""
+        supervises = event.data["active"] and event.data["role"] == "supervisor"
+        change = {"$set": {"active": supervises}}
+        unit.update(unit.database[glass.SUPERVISORS], {"_id": event.data["account_id"]}, change, upsert=True)
+
+    return {
+        "report.registered": Prepared(report_registered, look_up),
+        "report.corrected": report_corrected,
+        "agency.registered": agency_changed,
+        "agency.changed": agency_changed,
+        "account.opened": account_changed,
+        "account.changed": account_changed,
+        "account.closed": account_changed,
+    }

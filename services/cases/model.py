@@ -1,38 +1,29 @@
-"""The pure core of cases: `decide(case, command) -> events` and `evolve(case, event) -> case`.
+"""What is known of a case besides its way (Record), and how its way is written: as events, and as it is stored.
 
-No Flask, no Kafka, no Mongo, no clock: time and ids come in on the command. A case begins in the stage `screening`;
-screening it moves it to `assessment`.
+The way itself is the engine's: `decide` and `evolve` over a definition. No Flask, no Kafka, no Mongo, no clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime, timedelta
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
 from typing import Any
 
-import yaml
-
-from shared.domain.working_time import wib_date
+from services.cases import definitions
+from services.cases.engine import Case, Deadline, Definition, Event, Referral
+from services.cases.engine.definition import Duration
+from services.cases.engine.state import BREACHED, PAUSED, Awaited, Task
 from shared.events import NewEvent
 
-SCREENING, ASSESSMENT = "screening", "assessment"
-DEADLINES = Path(__file__).with_name("deadlines.yaml")
-
-
-class Refused(Exception):
-    """The command is not possible now. `reason` is a code: `already_screened`, `before_receipt`, `in_the_future`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+URGENCY = {"emergency": 0, "high": 1, "medium": 2, "low": 3}
+DEADLINE_EVENTS = ("case.deadline_at_risk", "case.deadline_breached")
+_MOMENTS = ("due_at", "remind_at", "expires_at", "still_since")
 
 
 @dataclass(frozen=True)
-class Case:
-    """Where a case stands. Ids and codes only; `overdue` says that the deadline passed and was escalated."""
+class Record:
+    """Who and what a case is about: ids and codes that do not change with its way (but may be corrected)."""
 
     case_id: str
     case_number: str
@@ -48,144 +39,223 @@ class Case:
     legal_class: str
     statistical_class: str
     severity: str
-    screening_due_at: datetime
-    late: bool
     demonstration: bool
-    stage: str = SCREENING
-    risk: str | None = None
-    screened_at: datetime | None = None
-    overdue: bool = False
-    version: int = 1
+    first_child_id: str
+    """The id of the child in the first report about it: what cases of one child have in common."""
+    channel: str | None = None
+    """By which way the report came in; None for cases that were opened before that was told."""
+
+    def about(self) -> dict[str, str]:
+        """What the workflow may ask for of it."""
+        names = ("severity", "age_band", "legal_class", "statistical_class", "kecamatan", "work_type", "sex")
+        return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True)
-class Open:
-    """Open a case for one child of a report. `about` has the fields of `case.opened` that the report knows."""
-
-    case_id: str
-    case_number: str
-    about: Mapping[str, Any]
-    received_at: datetime
-    now: datetime
-
-
-@dataclass(frozen=True)
-class Screen:
-    """Judge the risk. `screened_at` may lie back: paper is entered later."""
-
-    risk: str
-    screened_at: datetime
-    now: datetime
+def needed_by(document: Mapping[str, Any], account_id: str) -> list[str]:
+    """The roles for whom something waits in a stored case, as this account sees it: who decides on the step that
+    awaits a second person (unless the account proposed it: that is no need of its own), and whom a deadline that passed
+    is escalated to. Raises NoDefinition."""
+    roles: set[str] = set()
+    definition = definitions.of(document["workflow"])
+    awaited = document["awaited"]
+    if awaited and awaited["by"] != account_id:
+        roles.update(definition.steps[awaited["step"]].approved_by)
+    for each in document["deadlines"]:
+        rule = definition.rule(each["name"])
+        if each["phase"] == BREACHED and rule is not None:
+            roles.update(rule.escalate_to)
+    return sorted(roles)
 
 
-@dataclass(frozen=True)
-class MarkOverdue:
-    """Say that the deadline for screening has passed, if it has and nobody said so yet."""
-
-    now: datetime
+# --- Events: as the engine has them, and as they are published ------------------------------------------------------
 
 
-Command = Open | Screen | MarkOverdue
+def published(definition: Definition, record: Record, before: Case | None, event: Event) -> NewEvent:
+    """An event of the engine as the catalogue has it: with what tells its case, and the agency of its referral."""
+    data = {name: value for name, value in event.data.items() if name not in ("by", "about", "definition")}
+    if "facts" in data:
+        data["facts"] = _listed(data["facts"])
+    if event.type in DEADLINE_EVENTS:
+        data["deadline"] = data.pop("name")
+    if "subject" in data:
+        data.update(about_subject(data.pop("subject")))
+    if event.type != "case.clock_paused" and "deadlines" in data:
+        data["deadlines"] = [_published_deadline(each) for each in data["deadlines"]]
+    if event.type == "case.opened":
+        return NewEvent(event.type, {**data, **_opening(definition, record, data["deadlines"])}, event.at)
+    if event.type == "case.migrated":
+        data = _migration(definition, data)
+    if event.type == "case.report_joined":
+        data["reported"] = event.data["about"]
+    if event.type == "case.step_taken":
+        data["ended"] = definition.stages[data["to_stage"]].final
+        data["on_time"] = None if before is None else _on_time(before, event.at)
+    if event.type.startswith("referral.") and before is not None and event.type != "referral.requested":
+        referral = before.referrals[data["referral_id"]]
+        data.update(kind=referral.kind, agency_id=referral.agency_id)
+    named = {name: getattr(record, name) for name in ("case_id", "case_number", "kecamatan", "severity")}
+    return NewEvent(event.type, {**named, **data}, event.at)
 
 
-def decide(case: Case | None, command: Command) -> Sequence[NewEvent]:
-    """The events of a command; none if there is nothing to say. Raises Refused."""
-    match command:
-        case Open():
-            return [] if case is not None else [_opened(command)]
-        case Screen() if case is not None:
-            return [_screened(case, command)]
-        case MarkOverdue() if case is not None:
-            return [_overdue(case)] if is_due(case, command.now) else []
-    raise Refused("no_case")
+def from_entry(entry: Mapping[str, Any]) -> Event:
+    """The engine's event of a journal entry (`type`, `data`, `occurred_at`, `actor`): `published` read back."""
+    data = {**entry["data"], "by": entry["actor"]}
+    if "facts" in data:
+        data["facts"] = _by_name(data["facts"])
+    if entry["type"] in DEADLINE_EVENTS:
+        data["name"] = data.pop("deadline")
+    if entry["type"] == "case.report_joined":
+        data["about"] = data.pop("reported")
+    elif entry["type"].startswith("case.") and "referral_id" in data:
+        data["subject"] = data.pop("referral_id") or data.pop("report_id", None) or ""
+    if entry["type"] != "case.clock_paused" and "deadlines" in data:
+        data["deadlines"] = [_engine_deadline(each) for each in data["deadlines"]]
+    if entry["type"] == "case.opened":
+        data["about"] = record_of(data).about()
+    if entry["type"] == "case.migrated":
+        data.update(_engine_migration(data))
+    if "workflow" in data:
+        data["definition"] = f"{data['workflow']}@{data['workflow_version']}"
+    return Event(entry["type"], data, entry["occurred_at"])
 
 
-def evolve(case: Case | None, type_name: str, data: Mapping[str, Any], occurred_at: datetime) -> Case | None:
-    """The case after an event. Events of other types change nothing."""
-    if type_name == "case.opened":
-        values = dict(data)
-        values["received_on"] = _date(values["received_on"])
-        values["screening_due_at"] = _moment(values["screening_due_at"])
-        return Case(**values)
-    if case is None:
-        return None
-    if type_name == "case.screened":
-        return replace(case, stage=ASSESSMENT, risk=data["risk"], screened_at=occurred_at, version=case.version + 1)
-    if type_name == "case.screening_overdue":
-        return replace(case, overdue=True, version=case.version + 1)
-    return case
+def record_of(data: Mapping[str, Any]) -> Record:
+    """The record that a `case.opened`, or a stored case, tells."""
+    values = {name: data[name] for name in Record.__dataclass_fields__ if name in data}
+    # What was opened before children were recognised again is the first report of its child.
+    values["first_child_id"] = data.get("first_child_id") or data["child_id"]
+    day = values["received_on"]
+    return Record(**{**values, "received_on": day if isinstance(day, date) else date.fromisoformat(day)})
 
 
-def is_due(case: Case, now: datetime) -> bool:
-    """Whether the deadline for screening has passed and must be escalated.
-
-    A deadline that had passed before the report was entered is marked late, and not escalated.
-    """
-    return case.stage == SCREENING and not case.overdue and not case.late and case.screening_due_at <= now
-
-
-def screening_due_at(severity: str, received_at: datetime) -> datetime:
-    """The moment by which a case of this urgency must be screened, by deadlines.yaml."""
-    return received_at + timedelta(hours=_hours()[severity])
-
-
-def as_document(case: Case) -> dict[str, Any]:
-    """The case as it is stored."""
-    values = asdict(case)
-    return {"_id": values.pop("case_id"), **values, "received_on": case.received_on.isoformat()}
-
-
-def from_document(document: Mapping[str, Any]) -> Case:
-    """The case as it was stored; what the store adds for its queries is left out."""
-    known = {name: document[name] for name in Case.__dataclass_fields__ if name in document}
-    return Case(**{**known, "case_id": document["_id"], "received_on": _date(document["received_on"])})
-
-
-def _opened(command: Open) -> NewEvent:
-    due_at = screening_due_at(command.about["severity"], command.received_at)
-    data = {
-        **command.about,
-        "case_id": command.case_id,
-        "case_number": command.case_number,
-        "screening_due_at": due_at,
-        "late": due_at < command.now,
-    }
-    return NewEvent("case.opened", data, command.received_at)
-
-
-def _screened(case: Case, command: Screen) -> NewEvent:
-    if case.stage != SCREENING:
-        raise Refused("already_screened")
-    if command.screened_at > command.now:
-        raise Refused("in_the_future")
-    if wib_date(command.screened_at) < case.received_on:
-        raise Refused("before_receipt")
-    data = {**_named(case), "risk": command.risk, "on_time": command.screened_at <= case.screening_due_at}
-    return NewEvent("case.screened", data, command.screened_at)
-
-
-def _overdue(case: Case) -> NewEvent:
-    return NewEvent("case.screening_overdue", {**_named(case), "due_at": case.screening_due_at})
-
-
-def _named(case: Case) -> dict[str, Any]:
+def _opening(definition: Definition, record: Record, begun: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    first = min(begun, key=lambda each: each["due_at"])
+    known = {name: value for name, value in asdict(record).items() if name != "channel" or value is not None}
     return {
-        "case_id": case.case_id,
-        "case_number": case.case_number,
-        "kecamatan": case.kecamatan,
-        "severity": case.severity,
+        **known,
+        "workflow": definition.name,
+        "workflow_version": definition.version,
+        "screening_due_at": first["due_at"],
+        "late": first["late"],
     }
 
 
-def _date(value: date | str) -> date:
-    return value if isinstance(value, date) else date.fromisoformat(value)
+def _migration(definition: Definition, data: Mapping[str, Any]) -> dict[str, Any]:
+    awaited = data["awaited"]
+    return {
+        **{name: value for name, value in data.items() if name not in ("from_definition", "kinds")},
+        "workflow": definition.name,
+        "workflow_version": definition.version,
+        "from_version": int(data["from_definition"].rpartition("@")[2]),
+        "referrals": [{"referral_id": key, "kind": kind} for key, kind in data["kinds"].items()],
+        "pauses": [{"pause": pause, "deadlines": names} for pause, names in data["pauses"].items()],
+        "awaited": None if awaited is None else {"step": awaited["step"], "facts": _listed(awaited["facts"])},
+    }
 
 
-def _moment(value: datetime | str) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value)
+def _engine_migration(data: Mapping[str, Any]) -> dict[str, Any]:
+    awaited = data["awaited"]
+    return {
+        "from_definition": f"{data['workflow']}@{data['from_version']}",
+        "kinds": {each["referral_id"]: each["kind"] for each in data["referrals"]},
+        "pauses": {each["pause"]: each["deadlines"] for each in data["pauses"]},
+        "awaited": None if awaited is None else {"step": awaited["step"], "facts": _by_name(awaited["facts"])},
+    }
 
 
-@cache
-def _hours() -> Mapping[str, float]:
-    hours: Mapping[str, float] = yaml.safe_load(DEADLINES.read_text())["screening_hours"]
-    return hours
+def _listed(facts: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"fact": fact, "value": value} for fact, value in facts.items()]
+
+
+def _by_name(facts: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    return {each["fact"]: each["value"] for each in facts}
+
+
+def _published_deadline(each: Mapping[str, Any]) -> dict[str, Any]:
+    return {**{name: value for name, value in each.items() if name != "subject"}, **about_subject(each["subject"])}
+
+
+def about_subject(subject: str) -> dict[str, Any]:
+    """What a deadline or a task is about: a report that joined, or a referral; nothing for the case itself."""
+    if subject.startswith("report-"):
+        return {"referral_id": None, "report_id": subject}
+    return {"referral_id": subject or None}
+
+
+def _engine_deadline(each: Mapping[str, Any]) -> dict[str, Any]:
+    moments = {name: _moment(each[name]) for name in _MOMENTS if name in each}
+    rest = {name: value for name, value in each.items() if name not in (*_MOMENTS, "referral_id", "report_id")}
+    return {**rest, "subject": each["referral_id"] or each.get("report_id") or "", **moments}
+
+
+def _on_time(before: Case, at: datetime) -> bool | None:
+    due = [each.due_at for each in before.deadlines if not each.subject and each.phase != PAUSED]
+    return all(at <= moment for moment in due) if due else None
+
+
+def _moment(value: datetime | str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+# --- A case as it is stored -----------------------------------------------------------------------------------------
+
+
+def as_document(record: Record, case: Case) -> dict[str, Any]:
+    """The case as it is stored: its record, its way, and what the queue and the clock ask for."""
+    values = asdict(record)
+    running = [each.due_at for each in case.deadlines if each.phase != PAUSED]
+    return {
+        "_id": values.pop("case_id"),
+        **values,
+        "received_on": record.received_on.isoformat(),
+        "urgency": URGENCY[record.severity],
+        "workflow": case.definition,
+        "opened_at": case.opened_at,
+        "stage": case.stage,
+        "open": not definitions.of(case.definition).stages[case.stage].final,
+        "facts": dict(case.facts),
+        "consents": sorted(case.consents),
+        "referrals": [_as_entry(each) for each in case.referrals.values()],
+        "deadlines": [_as_entry(each) for each in case.deadlines],
+        "pauses": sorted(case.pauses),
+        "awaited": _as_entry(case.awaited) if case.awaited else None,
+        "tasks": [_as_entry(task) for task in case.tasks],
+        "due_at": min(running, default=None),
+        "next_at": case.next_at,
+        "overdue": any(each.phase == BREACHED for each in case.deadlines),
+        "version": case.version,
+    }
+
+
+def from_document(document: Mapping[str, Any]) -> tuple[Record, Case]:
+    """The case as it was stored."""
+    record = record_of({**document, "case_id": document["_id"]})
+    awaited = document["awaited"]
+    case = Case(
+        case_id=record.case_id,
+        definition=document["workflow"],
+        stage=document["stage"],
+        opened_at=document["opened_at"],
+        about=record.about(),
+        facts=document["facts"],
+        consents=frozenset(document["consents"]),
+        referrals={
+            each["referral_id"]: Referral(**{**each, "tried": tuple(each["tried"])}) for each in document["referrals"]
+        },
+        deadlines=tuple(_deadline(each) for each in document["deadlines"]),
+        pauses=frozenset(document["pauses"]),
+        awaited=Awaited(**awaited) if awaited else None,
+        tasks=tuple(Task(**each) for each in document["tasks"]),
+        version=document["version"],
+    )
+    return record, case
+
+
+def _as_entry(value: Any) -> dict[str, Any]:
+    entry = asdict(value)
+    return {**entry, "tried": list(entry["tried"])} if isinstance(value, Referral) else entry
+
+
+def _deadline(entry: Mapping[str, Any]) -> Deadline:
+    left = entry["left"]
+    return Deadline(**{**entry, "left": Duration(**left) if left else None})

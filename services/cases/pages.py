@@ -1,61 +1,57 @@
-"""The pages of cases: the work queue, and a case with its next step and its history."""
+"""The pages of cases: the work queue, a case with what can be done next and its history, and the commands."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from markupsafe import Markup
 
-from services.cases import api, commands, model, schemas, store
-from services.cases.forms import ScreeningForm
+from services.cases import agencies, command_pages, commands, definitions, records, schemas, store, texts, words
+from services.cases.drawing import drawing
+from services.cases.engine import Possible
 from shared.access import current_actor, may, requires
-from shared.domain.working_time import start_of_day, wib_date
-from shared.journal import VersionConflict
 from shared.vault import NotHeld
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
-from shared.web.language import N_
+from shared.web.labels import agency_label, language_of_texts
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
 
-TONES = {"emergency": "danger", "high": "danger", "medium": "warning", "low": "neutral", "none": "neutral"}
-STAGES = {model.SCREENING: N_("Screening"), model.ASSESSMENT: N_("Assessment")}
-EVENTS = {
-    "case.opened": N_("Case opened"),
-    "case.screened": N_("Screened"),
-    "case.screening_overdue": N_("The deadline for screening passed"),
-}
+FILTERS = ("stage", "severity", "kecamatan", "overdue", "awaiting")
 
 
 @blueprint.app_context_processor
-def words() -> dict[str, Any]:
-    """What the templates need to show codes."""
-    return {
-        "stage_name": lambda stage: _(STAGES[stage]),
-        "event_name": lambda name: _(EVENTS[name]),
-        "tones": TONES,
-    }
+def words_of_the_workflow() -> dict[str, Any]:
+    """What the templates need to show codes; the page of one case has those of its own version."""
+    return {**words.of(definitions.current()), "glass_tally": records.glass_tally}
 
 
 @blueprint.get("")
 @requires("case.read")
 def index() -> ResponseReturnValue:
     """The work queue."""
-    question = {name: request.args.get(name) or None for name in ("stage", "severity", "kecamatan")}
-    errors = schemas.Queue().validate({name: value for name, value in question.items() if value})
+    question: dict[str, Any] = {name: request.args.get(name) or None for name in FILTERS}
+    asked = {name: value for name, value in question.items() if value}
+    errors = schemas.Queue().validate(asked)
     if errors:
         raise Problem(400, "bad_request", errors=errors)
-    if "stage" not in request.args:
-        question["stage"] = model.SCREENING
+    question |= schemas.Queue().load(asked)
+    foundation = current_foundation()
+    if not any(name in request.args for name in FILTERS):
+        question["stage"] = definitions.current().begins
     number = page_number()
-    cases, total = store.queue(current_foundation().database, number, PAGE_SIZE, question)
+    cases, total = store.queue(foundation.database, number, PAGE_SIZE, question)
+    now = foundation.clock()
     return render_template(
         "cases/cases.html",
         page=Page(cases, number, total),
         question=question,
-        stages=STAGES,
-        now=current_foundation().clock(),
+        stages=[(name, texts.named(names, name)) for name, names in definitions.stages().items()],
+        stands_since=store.clock_stands_since(foundation.database, now),
+        now=now,
     )
 
 
@@ -63,70 +59,99 @@ def index() -> ResponseReturnValue:
 @requires("case.read")
 def show(number: str) -> ResponseReturnValue:
     """A case without identities."""
-    case = api.found(number, "case.read")
-    return _page(case, _screening_form(case))
+    return _page(records.case(number, "case.read"))
 
 
-@blueprint.post("/<number>/screening")
-@requires("case.screen")
-def screen(number: str) -> ResponseReturnValue:
-    """Screens the case, if it is still as the page showed it."""
-    case = api.found(number, "case.screen")
-    form = ScreeningForm()
-    if not form.validate_on_submit():
-        return _page(case, form), 422
-    version = int(form.version.data) if (form.version.data or "").isdigit() else 0
-    day = form.screened_on.data
-    today = wib_date(current_foundation().clock())
-    moment = None if day is None or day == today else start_of_day(day)
-    try:
-        commands.screen(current_foundation(), current_actor(), case["_id"], version, form.risk.data, moment, None)
-    except model.Refused as refused:
-        problem = api.refusal(refused)
-        if not problem.errors:
-            flash(problem.advice)
-            return redirect(url_for(".show", number=number), 303)
-        form.screened_on.errors = [problem.errors[0]["message"]]
-        return _page(case, form), 422
-    except VersionConflict:
-        flash(_("Somebody else changed this case in the meantime. This is how it stands now."))
-        return redirect(url_for(".show", number=number), 303)
-    flash(_("Case %(number)s is screened.", number=case["case_number"]), "success")
-    return redirect(url_for(".show", number=number), 303)
+@blueprint.route("/<number>/commands/<command>", methods=["GET", "POST"])
+@requires("case.act")
+def give(number: str, command: str) -> ResponseReturnValue:
+    """A command on the case: its form, and what came of it. `about` says what it is about."""
+    case = records.case(number, "case.act")
+    about = request.args.get("about", "")
+    foundation, actor = current_foundation(), current_actor()
+    choice: list[agencies.Agency] = []
+    referrals = definitions.of(case["workflow"]).referrals
+    if command == commands.REQUEST and about in referrals:
+        choice = agencies.to_choose(foundation.database, referrals[about], case["kecamatan"])
+    asked = command_pages.Asked(
+        command,
+        about,
+        case,
+        case["version"],
+        records.possible_on_case(case),
+        url_for(".show", number=case["case_number"]),
+        lambda version, order: commands.act(foundation, actor, case["_id"], version, order, None),
+        choice,
+    )
+    return command_pages.give(asked, request.method == "POST")
 
 
 @blueprint.post("/<number>/identities")
 @requires("case.read_identity")
 def identities(number: str) -> ResponseReturnValue:
     """A case with what identifies the child; the reading is audited before it is shown."""
-    case = api.found(number, "case.read_identity")
+    case = records.case_to_open(number)
     try:
-        opened = api.identities(case, "case_page")
+        opened = records.identities(case, "case_page")
     except NotHeld:
         flash(_("What identifies the people in this case was erased."))
         return redirect(url_for(".show", number=number), 303)
-    return _page(case, _screening_form(case), opened)
+    return _page(case, opened)
 
 
-def _page(case: dict[str, Any], form: ScreeningForm | None, opened: Any = None) -> str:
-    foundation = current_foundation()
-    entries = store.history(foundation.database, case["_id"])
-    actor = current_actor()
+def _grouped(possible: Iterable[Possible]) -> list[tuple[str, list[Possible]]]:
+    """The commands by group, in the order of the page; a group without any is left out."""
+    them = list(possible)
+    groups = [(_(title), [each for each in them if each.command in names]) for title, names in texts.GROUPS]
+    return [(title, commands) for title, commands in groups if commands]
+
+
+def _diagram(case: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> Markup:
+    """The workflow with the case's place in it, drawn on the server; its texts are escaped there."""
+    definition = definitions.of(case["workflow"])
+    visited = {definition.begins, *(each["data"]["to_stage"] for each in history if "to_stage" in each["data"])}
+    visited = visited & definition.stages.keys() - {case["stage"]}
+    return Markup(drawing(definition, language_of_texts(), case["stage"], visited))  # noqa: S704
+
+
+def _entries(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What happened, in the words of the version that the case was on then; the latest first."""
+    told: list[dict[str, Any]] = []
+    definition = definitions.current()
+    for entry in history:
+        if "workflow" in entry["data"]:
+            version = f"{entry['data']['workflow']}@{entry['data']['workflow_version']}"
+            definition = definitions.find(version) or definition
+        told.append(
+            {
+                "at": entry["occurred_at"],
+                "title": texts.event(definition, entry),
+                "text": texts.event_detail(definition, entry),
+            }
+        )
+    return told[::-1]
+
+
+def _page(case: dict[str, Any], opened: Any = None) -> str:
+    foundation, actor = current_foundation(), current_actor()
+    may_act = bool(may(actor, "case.act", case))
+    possible = records.possible_on_case(case)
+    now = foundation.clock()
+    history = store.history(foundation.database, case["_id"])
     return render_template(
         "cases/case.html",
+        **words.of(definitions.of(case["workflow"])),
         case=case,
-        form=form if case["stage"] == model.SCREENING and may(actor, "case.screen", case) else None,
+        others=store.others_of(foundation.database, case),
+        possible=_grouped(each for each in possible if each.now and may_act),
+        impossible=[each for each in possible if not each.now and may_act],
+        agencies={each["_id"]: agency_label(each) for each in store.agencies_of(foundation.database, case)},
         identities=opened,
         may_open=bool(may(actor, "case.read_identity", case)),
+        may_break=bool(may(actor, "break_glass.use")),
         may_audit=bool(may(actor, "audit.read")),
-        history=list(reversed(entries)),
-        now=foundation.clock(),
+        diagram=_diagram(case, history),
+        history=_entries(history),
+        stands_since=store.clock_stands_since(foundation.database, now),
+        now=now,
     )
-
-
-def _screening_form(case: dict[str, Any]) -> ScreeningForm:
-    form = ScreeningForm(formdata=None, version=str(case["version"]))
-    today = wib_date(current_foundation().clock())
-    form.screened_on.data = today
-    form.screened_on.raw_data = [str(today.day), str(today.month), str(today.year)]
-    return form

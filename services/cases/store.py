@@ -1,55 +1,131 @@
-"""Cases as they are stored, the work queue, and the index by which the clock finds what is due."""
+"""Cases and referrals as they are stored, the queues, and the index that the clock goes by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pymongo import ASCENDING
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
 
-from services.cases.model import SCREENING, Case, as_document
+from services.cases import agencies, definitions, glass
+from services.cases.agencies import AGENCIES, REFERRALS
+from services.cases.engine import Case, Referral
+from services.cases.engine.state import REQUESTED
+from services.cases.model import Record, as_document, from_document
 from shared.journal import Unit
 from shared.mongo import reachable
 
 CASES = "cases"
-QUEUE = [("urgency", ASCENDING), ("screening_due_at", ASCENDING), ("_id", ASCENDING)]
-_URGENCY = {"emergency": 0, "high": 1, "medium": 2, "low": 3}
+QUEUE = [("urgency", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)]
+AGENCY_QUEUE = [("due_at", ASCENDING), ("_id", ASCENDING)]
+CLOCK_LATE = timedelta(minutes=5)
+"""How long something may be due before it is said that the clock stands still: it runs every minute."""
 
 
 def ensure_indexes(database: Database) -> None:
     """Creates what the queries need. Safe to repeat."""
-    cases = database[CASES]
+    cases, referrals = database[CASES], database[REFERRALS]
     cases.create_index("case_number", unique=True)
     cases.create_index([("stage", ASCENDING), *QUEUE])
     cases.create_index([("report_id", ASCENDING)])
+    cases.create_index([("joined.report_id", ASCENDING)], sparse=True)
+    cases.create_index([("first_child_id", ASCENDING), ("opened_at", ASCENDING)])
+    _recognise_children_of_old(cases)
+    # At most one open case of a child, whichever of its reports come at once.
     cases.create_index(
-        [("screening_due_at", ASCENDING)],
-        partialFilterExpression={"watched": True},
-        name="due",
+        "first_child_id", unique=True, partialFilterExpression={"open": True}, name="one_open_case_of_a_child"
     )
+    cases.create_index([("workflow", ASCENDING), ("_id", ASCENDING)])
+    # Whole, not partial: the planner does not see that a moment before now is a date, and would look at every case.
+    cases.create_index([("next_at", ASCENDING)], name="due")
+    cases.create_index(
+        [("awaited.step", ASCENDING), *QUEUE], partialFilterExpression={"awaited.step": {"$exists": True}}
+    )
+    referrals.create_index([("agency_id", ASCENDING), ("open", ASCENDING), *AGENCY_QUEUE])
+    referrals.create_index([("case_id", ASCENDING)])
+    agencies.ensure_indexes(database)
+    glass.ensure_indexes(database)
 
 
-def put(unit: Unit, case: Case, *, report_number: str | None = None) -> None:
-    """Writes a case that the unit has decided; a new one with its report's number."""
-    document = {
-        **as_document(case),
-        "urgency": _URGENCY[case.severity],
-        "watched": case.stage == SCREENING and not case.late and not case.overdue,
-    }
+def _recognise_children_of_old(cases: Collection) -> None:
+    """Cases that were stored before children were recognised again: each is the first of its child."""
+    final = [stage.name for each in definitions.newest_first() for stage in each.stages.values() if stage.final]
+    opens = {"$not": [{"$in": ["$stage", final]}]}
+    cases.update_many({"first_child_id": None}, [{"$set": {"first_child_id": "$child_id", "open": opens}}])
+
+
+def put(
+    unit: Unit,
+    record: Record,
+    before: Case | None,
+    after: Case,
+    *,
+    report_number: str | None = None,
+    all_referrals: bool = False,
+) -> None:
+    """Writes a case that the unit has decided, a new one with its report's number, and its referrals that changed (or
+    all of them: what they show of the case itself has changed)."""
+    document = as_document(record, after)
     identifier = document.pop("_id")
     cases = unit.database[CASES]
-    if report_number is not None:
+    if before is None:
         unit.insert(cases, {"_id": identifier, **document, "report_number": report_number})
     else:
-        before = {"_id": identifier, "version": case.version - 1}
-        unit.update(cases, before, {"$set": document}, must_match=True)
+        stored = {"_id": identifier, "version": before.version}
+        unit.update(cases, stored, {"$set": document}, must_match=True)
+    for referral in after.referrals.values():
+        due_at = _due_at(after, referral)
+        known = None
+        if before is not None and before.definition == after.definition and not all_referrals:
+            known = before.referrals.get(referral.referral_id)
+        if before is None or known != referral or _due_at(before, referral) != due_at:
+            _put_referral(unit, record, after.definition, referral, due_at)
 
 
 def existing(unit: Unit, case_ids: Sequence[str]) -> set[str]:
     """Those of the ids under which there is a case."""
     return {found["_id"] for found in unit.find(unit.database[CASES], {"_id": {"$in": list(case_ids)}}, {"_id": 1})}
+
+
+def open_of(unit: Unit, first_child_ids: Sequence[str]) -> dict[str, str]:
+    """First id of a child -> id of its open case, for those that have one."""
+    wanted = {"first_child_id": {"$in": list(first_child_ids)}, "open": True}
+    found = unit.find(unit.database[CASES], wanted, {"first_child_id": 1})
+    return {each["first_child_id"]: each["_id"] for each in found}
+
+
+def has_joined(unit: Unit, report_id: str, child_id: str) -> bool:
+    """Whether this child of a report has joined a case before."""
+    joined = {"joined": {"$elemMatch": {"report_id": report_id, "child_id": child_id}}}
+    return unit.find_one(unit.database[CASES], joined, {"_id": 1}) is not None
+
+
+def join(unit: Unit, case_id: str, joined: Mapping[str, Any]) -> None:
+    """Keeps with a case which report joined it."""
+    unit.update(unit.database[CASES], {"_id": case_id}, {"$push": {"joined": dict(joined)}})
+
+
+def read(database: Database, document: Mapping[str, Any], session: ClientSession | None = None) -> tuple[Record, Case]:
+    """A case as it was stored; of an ended one it is looked up whether another case of its child is open."""
+    record, case = from_document(document)
+    if document["open"]:
+        return record, case
+    others = {"first_child_id": record.first_child_id, "open": True, "_id": {"$ne": record.case_id}}
+    with reachable():
+        another = database[CASES].find_one(others, {"_id": 1}, session=session)
+    return record, case.but(open_elsewhere=another is not None)
+
+
+def others_of(database: Database, case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The other cases of the child of a stored case, the newest first: number, stage, and whether it is open."""
+    others = {"first_child_id": case["first_child_id"], "_id": {"$ne": case["_id"]}}
+    shown = {"case_number": 1, "stage": 1, "open": 1, "opened_at": 1, "workflow": 1}
+    with reachable():
+        return list(database[CASES].find(others, shown).sort("opened_at", -1))
 
 
 def get(database: Database, reference: str) -> dict[str, Any] | None:
@@ -58,27 +134,110 @@ def get(database: Database, reference: str) -> dict[str, Any] | None:
         return database[CASES].find_one({"_id" if reference.startswith("case-") else "case_number": reference})
 
 
+def get_referral(database: Database, referral_id: str) -> dict[str, Any] | None:
+    """A referral by its id."""
+    with reachable():
+        return database[REFERRALS].find_one({"_id": referral_id})
+
+
 def queue(database: Database, number: int, size: int, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
     """One page of the work queue, the most urgent first, and its length.
 
-    `question` may have `stage`, `severity`, `kecamatan`, `report_id` and `overdue`.
+    `question` may have `stage`, `severity`, `kecamatan`, `report_id` (also one that joined), `overdue`, and `awaiting`
+    (a second person).
     """
-    names = ("stage", "severity", "kecamatan", "report_id", "overdue")
+    names = ("stage", "severity", "kecamatan", "overdue")
+    wanted: dict[str, Any] = {name: question[name] for name in names if question.get(name) is not None}
+    if report_id := question.get("report_id"):
+        wanted["$or"] = [{"report_id": report_id}, {"joined.report_id": report_id}]
+    if question.get("awaiting") is not None:
+        wanted["awaited.step"] = {"$exists": question["awaiting"]}
+    return _paged(database, CASES, wanted, QUEUE, number, size)
+
+
+def referrals(
+    database: Database, number: int, size: int, question: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], int]:
+    """One page of referrals, the nearest deadline first, and how many there are.
+
+    `question` may have `agency_id`, `open`, `state` and `case_id`.
+    """
+    names = ("agency_id", "open", "state", "case_id")
     wanted = {name: question[name] for name in names if question.get(name) is not None}
-    with reachable():
-        found = list(database[CASES].find(wanted, sort=QUEUE, skip=(number - 1) * size, limit=size))
-        return found, database[CASES].count_documents(wanted)
+    return _paged(database, REFERRALS, wanted, AGENCY_QUEUE, number, size)
 
 
 def due(database: Database, now: datetime, limit: int) -> Iterator[str]:
-    """Ids of cases whose deadline for screening has passed and was not escalated yet, the oldest first."""
-    watched = {"watched": True, "screening_due_at": {"$lte": now}}
+    """Ids of cases of which the clock has something to say, the oldest first."""
     with reachable():
-        for found in database[CASES].find(watched, {"_id": 1}, sort=[("screening_due_at", ASCENDING)], limit=limit):
-            yield found["_id"]
+        found = database[CASES].find({"next_at": {"$lte": now}}, {"_id": 1}, sort=[("next_at", ASCENDING)], limit=limit)
+        for each in found:
+            yield each["_id"]
+
+
+def with_work(database: Database, end: datetime) -> Iterator[dict[str, Any]]:
+    """What there is to count of every case in which somebody has something to do, or something is due before `end`.
+
+    It looks at every case, once a morning: an index of its own would cost each write something.
+    """
+    waits = [
+        {"due_at": {"$lt": end}},
+        {"awaited": {"$ne": None}},
+        {"tasks.0": {"$exists": True}},
+        {"referrals.state": REQUESTED},
+    ]
+    wanted = dict.fromkeys(("workflow", "awaited", "tasks", "referrals", "deadlines"), 1)
+    with reachable():
+        yield from database[CASES].find({"$or": waits}, wanted)
+
+
+def clock_stands_since(database: Database, now: datetime) -> datetime | None:
+    """The oldest moment that the clock has not seen to although it is overdue; None while it runs."""
+    with reachable():
+        found = database[CASES].find_one(
+            {"next_at": {"$lte": now - CLOCK_LATE}}, {"next_at": 1}, sort=[("next_at", ASCENDING)]
+        )
+    return found["next_at"] if found else None
+
+
+def agencies_of(database: Database, case: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The agencies that a case has been referred to."""
+    with reachable():
+        return list(database[AGENCIES].find({"_id": {"$in": [each["agency_id"] for each in case["referrals"]]}}))
 
 
 def history(database: Database, case_id: str) -> list[dict[str, Any]]:
     """The case's events, oldest first: `type`, `occurred_at`, `recorded_at`, `actor`, `data`."""
     with reachable():
         return list(database["journal"].find({"stream": case_id}, sort=[("version", ASCENDING)]))
+
+
+def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral, due_at: datetime | None) -> None:
+    facts = {
+        "case_id": record.case_id,
+        "case_number": record.case_number,
+        "workflow": workflow,
+        "kecamatan": record.kecamatan,
+        "severity": record.severity,
+        "kind": referral.kind,
+        "agency_id": referral.agency_id,
+        "state": referral.state,
+        "open": referral.open,
+        "claimed_by": referral.claimed_by,
+        "outcome": referral.outcome,
+        "due_at": due_at,
+    }
+    change = {"$set": facts, "$inc": {"version": 1}}
+    unit.update(unit.database[REFERRALS], {"_id": referral.referral_id}, change, upsert=True)
+
+
+def _due_at(case: Case, referral: Referral) -> datetime | None:
+    return min((each.due_at for each in case.deadlines if each.subject == referral.referral_id), default=None)
+
+
+def _paged(
+    database: Database, collection: str, wanted: Mapping[str, Any], order: Any, number: int, size: int
+) -> tuple[list[dict[str, Any]], int]:
+    with reachable():
+        found = list(database[collection].find(wanted, sort=order, skip=(number - 1) * size, limit=size))
+        return found, database[collection].count_documents(wanted)

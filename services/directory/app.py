@@ -8,6 +8,8 @@ from flask.typing import ResponseReturnValue
 from services.directory import api, pages, sessions, texts
 from services.directory.commands import NotFound
 from services.directory.model import Refused
+from services.directory.pages.provider import PROVIDER
+from services.directory.provider import Provider
 from shared import web
 from shared.foundation import Foundation
 from shared.web.errors import answer
@@ -17,6 +19,8 @@ def create_app(foundation: Foundation) -> Flask:
     """The application on its foundation."""
     app = web.create_app(foundation, __name__, blueprints=api.BLUEPRINTS, pages=pages.BLUEPRINTS)
     app.register_blueprint(api.internal)
+    app.register_blueprint(pages.callback)
+    app.extensions[PROVIDER] = Provider(foundation.settings) if foundation.settings.oidc_issuer else None
     # For the front door, and for the reverse proxy that asks by HTTP.
     app.extensions[sessions.EXCHANGE] = sessions.exchanger(foundation)
     app.register_error_handler(Refused, _refused)

@@ -38,7 +38,9 @@ def register(
     entry_id = identifier or new_id(thing)
 
     def work(unit: Unit) -> dict[str, Any]:
-        entry = {"_id": entry_id, "version": 1, "demonstration": False, **facts}
+        entry = model.complete(thing, {"_id": entry_id, "version": 1, "demonstration": False, **facts})
+        if thing == "agency":
+            model.check_agency(entry)
         _write(unit, foundation, thing, None, entry, model.registered(thing, entry))
         return {"id": entry_id, "version": 1}
 
@@ -58,9 +60,11 @@ def change(
 
     def work(unit: Unit) -> dict[str, Any]:
         before = _read(unit, foundation, thing, entry_id, expected_version)
-        after = {**before, **changes, "version": before["version"] + 1}
-        if thing == "agency" and before["active"] and not after["active"]:
-            _check_no_accounts(unit, foundation, entry_id)
+        after = {**model.complete(thing, before), **changes, "version": before["version"] + 1}
+        if thing == "agency":
+            model.check_agency(after)
+            if before["active"] and not after["active"]:
+                _check_no_accounts(unit, foundation, entry_id)
         _write(unit, foundation, thing, before, after, model.changed(thing, after))
         return {"id": entry_id, "version": after["version"]}
 

@@ -12,18 +12,20 @@ from flask import request
 from flask_babel import gettext, lazy_gettext
 from marshmallow import Schema, ValidationError
 from wtforms import HiddenField
-from wtforms.validators import InputRequired
+from wtforms.validators import InputRequired, Optional
 
 from services.directory.texts import OWNERSHIPS, ROLES, errors
 from shared.web.forms import (
     CheckboxesField,
     EmailField,
     Form,
+    IntegerField,
     PasswordField,
     RadioField,
     SelectField,
     TextField,
     TextInput,
+    VersionField,
 )
 from shared.web.labels import labels
 from shared.web.validation_messages import translate
@@ -64,7 +66,7 @@ class EntryForm(Form):
     """
 
     request_key = HiddenField(default=lambda: uuid.uuid4().hex)
-    version = HiddenField(default="0")
+    version = VersionField(default="0")
 
     #: Fields that are empty when nothing was typed, and then None.
     optional: tuple[str, ...] = ()
@@ -73,7 +75,7 @@ class EntryForm(Form):
 
     def expected_version(self) -> int:
         """The version that the page was made from; 0 for what is no number."""
-        return int(self.version.data) if str(self.version.data).isascii() and str(self.version.data).isdigit() else 0
+        return self.version.number
 
     def facts(self, schema: Schema) -> dict[str, Any] | None:
         """What was typed, checked by `schema`; None when something is wrong, which the fields then say."""
@@ -148,14 +150,26 @@ class AgencyForm(EntryForm):
 
     name = TextField(_l("Name"), validators=[InputRequired(_l("Enter the name of the agency."))])
     kind = SelectField(_l("Kind of agency"), validators=[InputRequired(_l("Choose the kind of agency."))])
-    kecamatan = SelectField(_l("Area it serves"))
+    services = CheckboxesField(
+        _l("Services it gives"),
+        description=_l("Choose none if it gives everything that an agency of its kind may give."),
+    )
+    areas = CheckboxesField(_l("Areas it serves"), description=_l("Choose none for the whole city."))
+    capacity = IntegerField(
+        _l("How many referrals does it take at a time? (optional)"),
+        description=_l("When so many are open, no more are passed on to it. 0: none just now. Empty: no limit."),
+        validators=[Optional()],
+    )
+    kecamatan = SelectField(_l("Kecamatan of its office (optional)"))
     phone = TextField(_l("Telephone of the office (optional)"))
     email = EmailField(_l("E-mail address of the office (optional)"))
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         self.kind.choices = [("", gettext("Choose")), *labels("agency_kind")]
-        self.kecamatan.choices = whole_city()
+        self.services.choices = list(labels("service_kind"))
+        self.areas.choices = list(labels("kecamatan"))
+        self.kecamatan.choices = [("", gettext("Not given")), *labels("kecamatan")]
 
 
 class ChangedAgencyForm(AgencyForm):
@@ -250,6 +264,27 @@ class ChangedAccountForm(EntryForm):
         super().__init__(**values)
         self.role.choices = [(code, gettext(name)) for code, name in ROLES.items()]
         self.active.choices = _yes_no()
+
+
+class MorningEmailForm(EntryForm):
+    """What a person chooses of the e-mail of the morning."""
+
+    wish = RadioField(
+        _l("Which e-mail would you like in the morning?"),
+        description=_l(
+            "It comes on working days when the offices open, if something waits for you. It has numbers and links, and "
+            "never a name or a case."
+        ),
+        validators=[InputRequired(_l("Choose a language, or no e-mail."))],
+    )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.wish.choices = [
+            ("id", gettext("In Indonesian")),
+            ("en", gettext("In English")),
+            ("none", gettext("No e-mail")),
+        ]
 
 
 def filled(form: type[EntryForm], entry: Mapping[str, Any] | None, *arguments: Any) -> EntryForm:

@@ -1,6 +1,6 @@
 """Links by which somebody sets their own password: an invitation to a new account, or a reset of a forgotten one.
 
-The house sends no e-mail: an administrator hands the link over. Its secret follows "#", which no browser sends, so that
+No link is sent by e-mail: an administrator hands it over. Its secret follows "#", which no browser sends, so that
 no log of any server on the way has it; stored is its SHA-256.
 """
 

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from shared.domain import agency_kinds, areas_served
+
 #: What an event tells of an entry: codes only. Names, telephone numbers and addresses stay in directory.
 PUBLISHED = {
-    "agency": ("kind", "kecamatan", "active"),
+    "agency": ("kind", "kecamatan", "active", "services", "areas", "capacity"),
     "company": ("partnership", "kecamatan", "active"),
     "account": ("agency_id", "role", "active"),
 }
@@ -43,6 +45,21 @@ class Fact:
 def normal_email(email: str) -> str:
     """An e-mail address as it is compared: without spaces around it, case folded."""
     return email.strip().casefold()
+
+
+def complete(thing: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry with every field of its kind: what was stored before agencies had `services`, `areas` and `capacity` is
+    read as it was meant. `areas` is the kecamatan of that time, none for the whole city."""
+    if thing != "agency":
+        return dict(entry)
+    return {"services": [], "areas": list(areas_served(entry)), "capacity": None, **entry}
+
+
+def check_agency(entry: Mapping[str, Any]) -> None:
+    """Raises Refused for a service that no agency of its kind gives. A kind without services leaves it to each."""
+    possible = agency_kinds()[entry["kind"]].services
+    if possible and not set(entry["services"]) <= set(possible):
+        raise Refused(services="not_of_this_kind")
 
 
 def registered(thing: str, entry: Mapping[str, Any]) -> Fact:

@@ -9,6 +9,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from services.directory.morning.wishes import CHOICES
 from services.directory.texts import OWNERSHIPS, ROLES
 from shared.domain import agency_kinds, codes, kecamatans
 from shared.web.language import N_
@@ -17,9 +18,11 @@ LONGEST_NAME = 200
 LONGEST_PASSWORD = 1_000
 LONGEST_CODE = 200
 MOST_PER_PAGE = 100
+MOST_REFERRALS = 9_999
 
 _agency_kind = validate.OneOf(list(agency_kinds()))
 _kecamatan = validate.OneOf(list(kecamatans()))
+_service = validate.OneOf(list(codes("service_kind")))
 _partnership = validate.OneOf(list(codes("partnership")))
 _role = validate.OneOf(list(ROLES))
 # At least one character that is not a space.
@@ -59,11 +62,23 @@ class Stored(Schema):
 
 
 class AgencyFacts(Strict):
-    """What is known of an agency; its telephone number and address are those of the office."""
+    """What is known of an agency; its telephone number, address and kecamatan are those of the office.
+
+    `services` it gives; none named: all that its kind may give. `areas` it serves: kecamatan, none for the whole city;
+    left out at registration, that of the office. `capacity`: how many open referrals it takes at a time, null for no
+    limit.
+    """
 
     name = fields.String(required=True, validate=_name)
     kind = fields.String(required=True, validate=_agency_kind)
     kecamatan = fields.String(load_default=None, allow_none=True, validate=_kecamatan)
+    services = fields.List(
+        fields.String(validate=_service), load_default=list, validate=validate.Length(max=len(codes("service_kind")))
+    )
+    areas = fields.List(fields.String(validate=_kecamatan), validate=validate.Length(max=len(kecamatans())))
+    capacity = fields.Integer(
+        strict=True, load_default=None, allow_none=True, validate=validate.Range(min=0, max=MOST_REFERRALS)
+    )
     phone = fields.String(load_default=None, allow_none=True, validate=_phone)
     email = fields.Email(load_default=None, allow_none=True, validate=validate.Length(max=LONGEST_NAME))
     active = StrictBoolean(load_default=True)
@@ -155,6 +170,12 @@ class Answer(Strict):
 
     challenge = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
     code = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
+
+
+class MorningWish(Strict):
+    """What a person chose of the e-mail of the morning: its language, or none."""
+
+    wish = fields.String(required=True, validate=validate.OneOf(CHOICES))
 
 
 class NewLink(Schema):

@@ -36,6 +36,9 @@ DEMONSTRATION_ACCOUNTS = (
     DemonstrationAccount("case_worker", "pendamping@contoh.rujukan.test", "Pendamping Kasus (contoh)", "uptd_ppa"),
     DemonstrationAccount("supervisor", "penyelia@contoh.rujukan.test", "Penyelia Layanan (contoh)", "dpmppa"),
     DemonstrationAccount(
+        "partner_agency", "puskesmas@contoh.rujukan.test", "Petugas Puskesmas (contoh)", "health_centre"
+    ),
+    DemonstrationAccount(
         "partner_agency", "mitra@contoh.rujukan.test", "Petugas Dinas Pendidikan (contoh)", "education_office"
     ),
     DemonstrationAccount("analyst", "analis@contoh.rujukan.test", "Analis Data (contoh)", "dpmppa"),
@@ -59,6 +62,24 @@ _AGENCY_NAMES = {
     "hotline": "SAPA 129",
 }
 
+#: How many referrals they take at a time; who is not here has no limit.
+_CAPACITIES = {
+    "uptd_ppa": 12,
+    "labour_inspectorate": 8,
+    "education_office": 40,
+    "religious_affairs": 15,
+    "learning_centre": 20,
+    "social_office": 15,
+    "health_centre": 10,
+    "police_ppa": 10,
+    "legal_aid": 6,
+    "apsai_company": 5,
+}
+#: Who does not give everything that an agency of its kind may give. The only shelter is that of the service unit.
+_SERVICES = {
+    "social_office": ["social_rehabilitation", "social_reintegration", "repatriation"],
+    "apsai_company": ["education"],
+}
 _COMPANIES = (
     ("Batik Canting Lestari", "private", ["policy", "programme"]),
     ("Mina Bahari Sejahtera", "private", ["product"]),
@@ -90,10 +111,35 @@ def agency_id(kind: str) -> str:
 
 
 def _agencies() -> Iterator[tuple[str, dict[str, Any]]]:
+    """One of each kind for the whole city, but for a community group; and a health centre in every other kecamatan."""
+    places = list(kecamatans())
+    offices = {"health_centre": places[0], "patbm": places[2 % len(places)]}
     for kind in agency_kinds().values():
         name = _AGENCY_NAMES.get(kind.code, kind.names["id"]).format(city=city().name)
-        facts = {"name": f"{name} (contoh)", "kind": kind.code, "kecamatan": None, "phone": None, "email": None}
-        yield agency_id(kind.code), {**facts, "active": True, "demonstration": True}
+        office = offices.get(kind.code)
+        yield (
+            agency_id(kind.code),
+            _agency(kind.code, name, office, [office] if office and kind.code == "patbm" else []),
+        )
+    for place in places[1:]:
+        name = f"Puskesmas {kecamatans()[place].name}"
+        identifier = derived_id("agency", "demonstration", "health_centre", place)
+        yield identifier, _agency("health_centre", name, place, [place])
+
+
+def _agency(kind: str, name: str, office: str | None, areas: list[str]) -> dict[str, Any]:
+    return {
+        "name": f"{name} (contoh)",
+        "kind": kind,
+        "services": _SERVICES.get(kind, []),
+        "areas": areas,
+        "capacity": _CAPACITIES.get(kind),
+        "kecamatan": office,
+        "phone": None,
+        "email": None,
+        "active": True,
+        "demonstration": True,
+    }
 
 
 def _companies() -> Iterator[tuple[str, dict[str, Any]]]:

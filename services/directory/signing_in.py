@@ -1,4 +1,5 @@
-"""Signing in: the password first, then the code of an account that has a second factor.
+"""Signing in: the password first (or the office's provider, provider_sign_in.py), then the code of an account that has
+a second factor.
 
 Between the two lies a challenge: its secret is no session's and is good for nothing but the code, for ten minutes. What
 a session is, and its end, is in sessions.py.
@@ -71,11 +72,21 @@ def sign_in(
         raise WrongCredentials
     with reachable():
         throttle.succeeded(email, address)
-    name = device(user_agent)
-    has_factor = second_factor.is_on(foundation, account["_id"])
-    if has_factor or second_factor.needed(foundation, account["role"]):
-        raise _ask(foundation, account, name, set_up=not has_factor)
-    return sessions.begin(foundation, account, name, strong=False, previous=previous)
+    return proceed(foundation, account, device(user_agent), strong=False, previous=previous)
+
+
+def proceed(
+    foundation: Foundation, account: Entry, device_name: str | None, *, strong: bool, previous: str | None
+) -> SignedIn:
+    """Begin the session of an account whose owner has passed the first step.
+
+    Raises SecondFactorNeeded when that step was not `strong` and the account has, or must have, a second factor.
+    """
+    if not strong:
+        has_factor = second_factor.is_on(foundation, account["_id"])
+        if has_factor or second_factor.needed(foundation, account["role"]):
+            raise _ask(foundation, account, device_name, set_up=not has_factor)
+    return sessions.begin(foundation, account, device_name, strong=strong, previous=previous)
 
 
 def answer(foundation: Foundation, token: str, code: str, address: str, previous: str | None = None) -> SignedIn:

@@ -12,7 +12,7 @@ from typing import Any
 from pymongo import ASCENDING
 from pymongo.database import Database
 
-from services.directory.model import normal_email
+from services.directory.model import complete, normal_email
 
 #: The collection of each kind of entry.
 COLLECTIONS = {"agency": "agencies", "company": "companies", "person": "people", "account": "accounts"}
@@ -20,6 +20,10 @@ SESSIONS = "sessions"
 CHALLENGES = "challenges"
 SECOND_FACTORS = "second_factors"
 LINKS = "links"
+FLOWS = "provider_flows"
+IDENTITIES = "provider_identities"
+MORNING_EMAILS = "morning_emails"
+WISHES = "morning_wishes"
 INSTANCE = "instance"
 COUNTERS = "sign_in_counters"
 
@@ -39,8 +43,14 @@ def ensure_indexes(database: Database) -> None:
     database[SESSIONS].create_index("expires_at", expireAfterSeconds=0, name="expiry")
     database[SESSIONS].create_index("account_id", name="by_account")
     database[CHALLENGES].create_index("expires_at", expireAfterSeconds=0, name="expiry")
+    database[FLOWS].create_index("expires_at", expireAfterSeconds=0, name="expiry")
+    # One account for one name at the provider is the id; one name for one account is this:
+    database[IDENTITIES].create_index(
+        [("account_id", ASCENDING), ("issuer", ASCENDING)], unique=True, name="one_subject_per_account"
+    )
     database[LINKS].create_index("expires_at", expireAfterSeconds=0, name="expiry")
     database[LINKS].create_index("token", name="by_token")
+    database[MORNING_EMAILS].create_index("expires_at", expireAfterSeconds=0, name="expiry")
     database[COUNTERS].create_index("expireAt", expireAfterSeconds=0, name="expiry")
 
 
@@ -51,7 +61,8 @@ def email_digest(email: str) -> str:
 
 def get(database: Database, thing: str, identifier: str) -> Entry | None:
     """One entry by its id, or None."""
-    return database[COLLECTIONS[thing]].find_one({"_id": identifier})
+    entry = database[COLLECTIONS[thing]].find_one({"_id": identifier})
+    return None if entry is None else complete(thing, entry)
 
 
 def page(
@@ -60,7 +71,8 @@ def page(
     """The entries of one page (numbered from 1) by name, and how many there are in all."""
     collection = database[COLLECTIONS[thing]]
     found = collection.find(question).sort([("name", ASCENDING), ("_id", ASCENDING)])
-    return list(found.skip((number - 1) * size).limit(size)), collection.count_documents(question)
+    entries = [complete(thing, entry) for entry in found.skip((number - 1) * size).limit(size)]
+    return entries, collection.count_documents(question)
 
 
 def agency_names(database: Database, only_active: bool = False) -> dict[str, str]:

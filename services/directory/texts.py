@@ -9,16 +9,8 @@ from collections.abc import Mapping
 
 from flask_babel import gettext
 
+from shared.web.labels import ROLE_NAMES as ROLES
 from shared.web.language import N_
-
-ROLES = {
-    "intake_clerk": N_("Intake clerk"),
-    "case_worker": N_("Case worker"),
-    "supervisor": N_("Supervisor"),
-    "partner_agency": N_("Partner agency"),
-    "analyst": N_("Analyst"),
-    "administrator": N_("Administrator"),
-}
 
 ROLE_DUTIES = {
     "intake_clerk": N_("Registers reports and finds them again."),
@@ -40,6 +32,7 @@ REASONS = {
     "known_bad": N_("This password is easy to guess. Choose another one."),
     "agency_needed": N_("A partner agency's account needs an agency. Choose the person's agency first."),
     "agency_has_accounts": N_("This agency still has open accounts. Close them first."),
+    "not_of_this_kind": N_("An agency of this kind does not give every service that is chosen. Choose fewer, or none."),
     "unknown_agency": N_("Choose an agency that is still active."),
     "unknown_person": N_("Choose a person from the list of staff."),
     "has_account": N_("This person has an account already."),

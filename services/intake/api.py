@@ -26,23 +26,44 @@ from shared.web.conditions import (
     etag,
     expected_version,
 )
+from shared.web.language import N_
+
+#: Why `same_as` of a child does not stand.
+CHILD_REFUSED = {
+    "unknown_child": N_("There is no such child."),
+    "same_child_twice": N_("Two children of the report are the same child."),
+}
 
 blueprint = Blueprint("reports-api", __name__, url_prefix="/reports", description="Reports that a child is working.")
 
 
 def found(reference: str, action: str) -> dict[str, Any]:
-    """The report with this id or number, if the actor may do `action` to it. Raises Problem 404."""
+    """The report with this id or number, if the actor may do `action` to it. Raises Problem 404.
+
+    It has `needed_by`: who registered it, and a supervisor while it waits for its redaction.
+    """
     if not reference.startswith("report-"):
         reference = read_number(registration.NUMBER_LETTER, reference) or ""
     report = store.get(current_foundation().database, reference)
     if report is None:
         raise Problem(404, "not_found")
+    waits = ["supervisor"] if report.get("redaction_since") is not None else []
+    report["needed_by"] = [report["registered_by"], *waits]
     permit(action, report)
     return report
 
 
+def shown_again(report: Mapping[str, Any]) -> Any:
+    """The answer of a change: the report as it stands after it."""
+    after = found(report["_id"], "report.read")
+    return store.shown(after), 200, etag(after["version"])
+
+
 def register(report: Mapping[str, Any], key: Any) -> Mapping[str, Any]:
-    """Registers an accepted report for the actor of this request. Raises Problem 422 for the wrong kind of instance."""
+    """Registers an accepted report for the actor of this request.
+
+    Raises Problem 422 for the wrong kind of instance, and for a child that is not known.
+    """
     try:
         return registration.register(current_foundation(), current_actor(), report, key)
     except registration.WrongInstance:
@@ -52,6 +73,9 @@ def register(report: Mapping[str, Any], key: Any) -> Mapping[str, Any]:
             else gettext("This is a live service: it takes no demonstration reports.")
         )
         raise Problem(422, "invalid", errors={"demonstration": [words]}) from None
+    except registration.UnknownChild as error:
+        words = gettext(CHILD_REFUSED[error.code])
+        raise Problem(422, "invalid", errors={"children": {error.place: {"same_as": [words]}}}) from None
     except NotHeld:
         raise Problem(404, "not_found") from None
 
@@ -131,12 +155,13 @@ class ReportRedaction(MethodView):
             erasure.redact(current_foundation(), current_actor(), report["_id"], version, redacted["narrative"])
         except NotHeld:
             raise Problem(404, "not_found") from None
-        after = found(report["_id"], "report.read")
-        return store.shown(after), 200, etag(after["version"])
+        return shown_again(report)
 
 
 def erasure_refused(error: erasure.Refused | NotHeld) -> Problem:
     """Why a child cannot be erased, as an answer."""
     if isinstance(error, erasure.Refused) and error.reason == "nothing_held":
         return Problem(409, "nothing_held", detail=gettext("Nothing that identifies this child is held any more."))
+    if isinstance(error, erasure.Refused) and error.reason == "on_hold":
+        return Problem(409, "on_hold", detail=gettext("This report is on hold: nothing of it may be erased."))
     return Problem(404, "not_found")

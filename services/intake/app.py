@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from flask import Flask
 
-from services.intake import api, attachments_api, attachments_pages, pages
+from services.intake import (
+    api,
+    attachments_api,
+    attachments_pages,
+    matching_api,
+    matching_pages,
+    pages,
+    retention_api,
+    retention_pages,
+    subject_api,
+    subject_pages,
+)
 from shared import web
 from shared.foundation import Foundation
 
@@ -15,7 +26,19 @@ def create_app(foundation: Foundation) -> Flask:
         web.create_app(
             foundation,
             __name__,
-            blueprints=[api.blueprint, attachments_api.blueprint],
-            pages=[pages.blueprint, attachments_pages.blueprint],
+            blueprints=[
+                api.blueprint,
+                attachments_api.blueprint,
+                matching_api.blueprint,
+                retention_api.blueprint,
+                subject_api.blueprint,
+            ],
+            pages=[
+                pages.blueprint,
+                attachments_pages.blueprint,
+                matching_pages.blueprint,
+                retention_pages.blueprint,
+                subject_pages.blueprint,
+            ],
         )
     )

@@ -48,7 +48,7 @@ def on_report(report: dict[str, Any], names: dict[str, dict[str, str]] | None = 
     """What the report's page shows of its files; `names` once they are opened."""
     actor = current_actor()
     listed = store.attachments(current_foundation().database, report["_id"])
-    full = len(listed) >= files.MAXIMUM_FILES
+    full = len(listed) >= files.MAXIMUM_FILES or report.get("erased_at") is not None
     return {
         "attachments": listed,
         "attachment_names": names,

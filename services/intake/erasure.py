@@ -1,16 +1,20 @@
-"""Erasing what identifies a child, and taking its name out of the narrative that tells of it.
+"""Erasing what identifies a child, or what stands in a report as a whole, and taking a name out of the narrative.
 
-Erasing deletes the child's keyset and values, and leaves a receipt without an identity. The report's narrative may
-still name the child, so it is queued for redaction. What older copies of the database hold opens until the vault's key
-is rotated (shared/vault/rotation.py).
+Erasing deletes the keyset, the values and what a child could be found by, and leaves a receipt without an identity. The
+report's narrative may still name an erased child, so it is queued for redaction. What older copies of the database hold
+opens until the vault's key is rotated (shared/vault/rotation.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from services.intake.store import ERASURES, REPORTS, ids_in
+from services.intake import attachments
+from services.intake.retention import proposals
+from services.intake.store import COURSES, ERASURES, REPORTS, change_report, ids_in
 from shared.access import Actor
 from shared.events import NewEvent
 from shared.foundation import Foundation
@@ -22,11 +26,24 @@ NARRATIVE = "narrative"
 
 
 class Refused(Exception):
-    """Not possible. `reason`: `unknown_child`, `nothing_held` (it never had an identity, or has none any more)."""
+    """Not possible. `reason`: `unknown_child`, `nothing_held` (it never had an identity, or has none any more),
+    `on_hold` (somebody has said that nothing of the report may be erased)."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+@dataclass(frozen=True)
+class Order:
+    """An erasure that somebody wants: why (a code of `erasure_reason`), when, by which account or process, and, where
+    another one approved it, by whom. `receipt_id` is given, so that what is repeated has the same receipt."""
+
+    reason: str
+    at: datetime
+    by: str
+    receipt_id: str
+    approved_by: str | None = None
 
 
 def erase(
@@ -41,43 +58,59 @@ def erase(
 
     Raises NotHeld for an unknown report, Refused, journal.VersionConflict, journal.Unavailable.
     """
-    now = foundation.clock()
-    receipt_id = new_id("erasure")
+    order = Order(reason, foundation.clock(), actor.id, new_id("erasure"))
 
     def work(unit: Unit) -> dict[str, Any]:
-        report = _report(unit, foundation, report_id)
-        place = next((n for n, child in enumerate(report["children"]) if child["child_id"] == child_id), None)
-        if place is None:
-            raise Refused("unknown_child")
-        child = report["children"][place]
-        if child["person_id"] is None or child.get("erased_at") is not None:
-            raise Refused("nothing_held")
-        fields = foundation.sealed.erase(unit, child["person_id"])
-        # Its narrative and its files may still tell who the child is: which, only a person can see.
-        told = NARRATIVE in foundation.sealed.held(unit, report_id) or bool(ids_in(unit, report_id))
-        said = {"report_id": report_id, "child_id": child_id, "person_id": child["person_id"], "reason": reason}
-        changes = {f"children.{place}.erased_at": now, **({"redaction_since": now} if told else {})}
-        _change(unit, foundation, report, NewEvent("report.child_erased", said), changes)
-        receipt = {
-            "_id": receipt_id,
-            "report_id": report_id,
-            "report_number": report["number"],
-            "child_id": child_id,
-            "subject": child["person_id"],
-            "reason": reason,
-            "fields": fields,
-            "erased_at": now,
-            "erased_by": actor.id,
-            "redaction_needed": told,
-        }
-        unit.insert(foundation.database[ERASURES], receipt)
-        return {"receipt": receipt_id}
+        person_id = erase_in(unit, foundation, report_id, child_id, order)
+        proposals.withdraw(unit, proposals.about(report_id, child_id), "erased", order.at)
+        return {"receipt": order.receipt_id, "person_id": person_id}
 
     answer = foundation.journal.run(work, actor=actor, command=command)
     found = foundation.database[ERASURES].find_one({"_id": answer["receipt"]})
     if found is None:
         raise NotHeld(answer["receipt"])
     return found
+
+
+def erase_in(unit: Unit, foundation: Foundation, report_id: str, child_id: str, order: Order) -> str:
+    """Erases a child's identity inside a unit of work. Returns its subject in the vault. Raises NotHeld, Refused."""
+    report = _report(unit, foundation, report_id)
+    place = next((n for n, child in enumerate(report["children"]) if child["child_id"] == child_id), None)
+    if place is None:
+        raise Refused("unknown_child")
+    child = report["children"][place]
+    if child["person_id"] is None or child.get("erased_at") is not None:
+        raise Refused("nothing_held")
+    _not_on_hold(report)
+    person_id: str = child["person_id"]
+    fields = foundation.sealed.erase(unit, person_id)
+    foundation.found.forget(unit, person_id)
+    # Its narrative and its files may still tell who the child is: which, only a person can see.
+    told = NARRATIVE in foundation.sealed.held(unit, report_id) or bool(ids_in(unit, report_id))
+    said = {"report_id": report_id, "child_id": child_id, "person_id": person_id, "reason": order.reason}
+    changes = {f"children.{place}.erased_at": order.at, **({"redaction_since": order.at} if told else {})}
+    change_report(unit, report, NewEvent("report.child_erased", said), changes)
+    # The case's course is written too, so that a case that is opened again at this moment meets this erasure.
+    unit.update(foundation.database[COURSES], {"child_id": child_id}, {"$set": {"erased_at": order.at}})
+    _receipt(unit, foundation, report, child_id, person_id, order, fields, told)
+    return person_id
+
+
+def erase_report_in(unit: Unit, foundation: Foundation, report_id: str, order: Order) -> None:
+    """Erases what stands in a report as a whole, and its files, inside a unit of work; not its children.
+
+    The contents of the files are unreadable with the commit, and go with the next sweep. Raises NotHeld, Refused.
+    """
+    before = _report(unit, foundation, report_id)
+    if before.get("erased_at") is not None:
+        raise Refused("nothing_held")
+    _not_on_hold(before)
+    attachments.remove_in(unit, foundation, report_id, None, "erased")
+    report = _report(unit, foundation, report_id)
+    fields = foundation.sealed.erase(unit, report_id)
+    event = NewEvent("report.erased", {"report_id": report_id, "reason": order.reason})
+    change_report(unit, report, event, {"erased_at": order.at, "redaction_since": None})
+    _receipt(unit, foundation, report, None, report_id, order, fields, False)
 
 
 def redact(foundation: Foundation, actor: Actor, report_id: str, version: int, narrative: str) -> int:
@@ -93,10 +126,15 @@ def redact(foundation: Foundation, actor: Actor, report_id: str, version: int, n
             raise VersionConflict(report_id, version, report["version"])
         foundation.sealed.seal_anew(unit, report_id, {NARRATIVE: narrative})
         event = NewEvent("report.narrative_redacted", {"report_id": report_id})
-        _change(unit, foundation, report, event, {"redaction_since": None})
+        change_report(unit, report, event, {"redaction_since": None})
         return {"version": report["version"] + 1}
 
     return int(foundation.journal.run(work, actor=actor)["version"])
+
+
+def _not_on_hold(report: Mapping[str, Any]) -> None:
+    if report.get("hold") is not None:
+        raise Refused("on_hold")
 
 
 def _report(unit: Unit, foundation: Foundation, report_id: str) -> dict[str, Any]:
@@ -106,13 +144,27 @@ def _report(unit: Unit, foundation: Foundation, report_id: str) -> dict[str, Any
     return report
 
 
-def _change(
-    unit: Unit, foundation: Foundation, report: Mapping[str, Any], event: NewEvent, changes: Mapping[str, Any]
+def _receipt(
+    unit: Unit,
+    foundation: Foundation,
+    report: Mapping[str, Any],
+    child_id: str | None,
+    subject: str,
+    order: Order,
+    fields: int,
+    redaction_needed: bool,
 ) -> None:
-    unit.append(report["_id"], report["version"], [event])
-    unit.update(
-        foundation.database[REPORTS],
-        {"_id": report["_id"], "version": report["version"]},
-        {"$set": {**changes, "version": report["version"] + 1}},
-        must_match=True,
-    )
+    receipt = {
+        "_id": order.receipt_id,
+        "report_id": report["_id"],
+        "report_number": report["number"],
+        "child_id": child_id,
+        "subject": subject,
+        "reason": order.reason,
+        "fields": fields,
+        "erased_at": order.at,
+        "erased_by": order.by,
+        "approved_by": order.approved_by,
+        "redaction_needed": redaction_needed,
+    }
+    unit.insert(foundation.database[ERASURES], receipt)

@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from marshmallow import ValidationError
 
-from services.intake.schemas import HOURS, LISTS, MAXIMUM_CHILDREN, Erasure, NewReport, Redaction
+from services.intake.schemas import HOURS, LISTS, MAXIMUM_CHILDREN, Erasure, NewReport, Redaction, Wanted
 from shared.web.forms import (
     CheckboxesField,
     CheckboxField,
@@ -27,10 +27,11 @@ from shared.web.forms import (
     SelectField,
     Subform,
     TextField,
+    VersionField,
 )
 from shared.web.labels import label, labels
 from shared.web.language import N_
-from shared.web.problem import flatten
+from shared.web.problem import Problem, flatten
 from shared.web.validation_messages import translate
 
 ANSWERS = (("yes", N_("Yes")), ("no", N_("No")), ("unknown", N_("Not known")))
@@ -123,8 +124,10 @@ class _LabelOf:
 
 
 class ChildForm(Subform):
-    """One child. Everything may stay empty: the child may be unknown."""
+    """One child. Everything may stay empty: the child may be unknown. `same_as` is the child that it is in an earlier
+    report, as the search has found it."""
 
+    same_as = wtforms.HiddenField()
     name = TextField(_l("Child's name, if known"))
     alias = TextField(_l("Other name or nickname"))
     sex = CodedRadios(_l("Sex"), "sex", default="unknown")
@@ -142,6 +145,10 @@ class _ReportForm(Form):
     channel = Coded(_l("How did the report come in?"), "channel")
     received_on = DateField(
         _l("When was it received?"), description=_l("For example 27 3 2026. A paper report is dated back.")
+    )
+    transfer_office = TextField(_l("Office that hands the case over"))
+    transfer_reference = TextField(
+        _l("Number of the case there"), description=_l("As it stands in the other office's letter.")
     )
     kelurahan = Coded(_l("Kelurahan of the workplace"), "kelurahan")
     anonymous = CheckboxField(_l("The reporter stays anonymous"))
@@ -207,7 +214,8 @@ class ReportForm(_Questions):
                 "phone": self.reporter_phone.data,
             },
             "workplace": {"name": self.workplace_name.data, "address": self.workplace_address.data},
-            "children": [_child(entry.form) for entry in self.children],
+            "transfer": {"office": self.transfer_office.data, "reference": self.transfer_reference.data},
+            "children": [child_of(entry.form) for entry in self.children],
             "narrative": (self.narrative.data or "").replace("\r\n", "\n"),
         }
 
@@ -229,10 +237,25 @@ class ReportForm(_Questions):
             required = field in ("channel", "kelurahan", "work_type", "received_on") and not target.data
             target.errors = [_("Answer this question.") if required else message]
 
+    @property
+    def asks_who_hands_over(self) -> bool:
+        """Whether something was typed or is wrong about a transfer, so that its questions are to be seen."""
+        return any(field.data or field.errors for field in (self.transfer_office, self.transfer_reference))
+
     def add_child(self) -> None:
         """Adds an empty child, as the button asks."""
         if len(self.children) < MAXIMUM_CHILDREN:
             self.children.append_entry()
+
+    def unlink_child(self, place: str) -> None:
+        """Says that a child is not the one of an earlier report, as the button asks."""
+        if place.isdecimal() and int(place) < len(self.children):
+            self.children[int(place)].form.same_as.data = ""
+
+    def refuse(self, problem: Problem) -> None:
+        """Puts what was found only when registering on the fields that it is about."""
+        for each in problem.errors:
+            self._put(each["field"], each["message"])
 
     def remove_child(self) -> None:
         """Takes the last child away, as the button asks."""
@@ -244,8 +267,7 @@ def new_form(today: Any) -> ReportForm:
     """The form of this request, with today's date where nothing was typed yet."""
     form = ReportForm()
     if request.method == "GET":
-        form.received_on.data = today
-        form.received_on.raw_data = [str(today.day), str(today.month), str(today.year)]
+        form.received_on.begin_with(today)
     return form
 
 
@@ -255,6 +277,8 @@ _RENAMED = {
     "reporter.anonymous": "anonymous",
     "workplace.name": "workplace_name",
     "workplace.address": "workplace_address",
+    "transfer.office": "transfer_office",
+    "transfer.reference": "transfer_reference",
 }
 
 
@@ -267,10 +291,14 @@ def _field(form: ReportForm, path: str) -> Any:
     return form[parts[1] if parts[0] == "work" and len(parts) > 1 else parts[0]]
 
 
-def _child(form: Any) -> dict[str, Any]:
+def child_of(form: Any) -> dict[str, Any]:
+    """What was typed of a child, as the API takes it; the form may have some of its fields only."""
     child: dict[str, Any] = {name: field.data for name, field in form._fields.items()}
-    child["age_years"] = _whole(child["age_years"])
-    child["nik"] = "".join((child["nik"] or "").split()) or None
+    if "age_years" in child:
+        child["age_years"] = _whole(child["age_years"])
+    for name in ("same_as", "nik"):
+        if name in child:
+            child[name] = "".join((child[name] or "").split()) or None
     return child
 
 
@@ -312,7 +340,7 @@ class ErasureForm(Form):
 class RedactionForm(Form):
     """The narrative as it shall stand, for the version of the report that the page shows."""
 
-    version = wtforms.HiddenField()
+    version = VersionField()
     narrative = LongTextField(_l("Narrative"), validators=[wtforms.validators.Length(max=20_000)])
 
     def checked(self) -> str | None:
@@ -321,3 +349,24 @@ class RedactionForm(Form):
         errors = Redaction().validate({"narrative": self.narrative.data or ""})
         self.narrative.errors = [translate(message) for message in errors.get("narrative", [])]
         return None if errors else str(self.narrative.data)
+
+
+class MatchingForm(Form):
+    """What is known of a child who may have been reported before."""
+
+    name = TextField(_l("Name of the child"))
+    age_years = TextField(_l("Age in years"))
+    kecamatan = SelectField(_l("Kecamatan"), choices=coded("kecamatan", blank=True))
+    guardian_name = TextField(_l("Name of the parent or guardian"))
+
+    def checked(self) -> dict[str, Any] | None:
+        """What was entered, if the form is right; None with its errors set."""
+        self.process(request.form)
+        entered = {field.name: field.data for field in self if field.name != "csrf_token" and field.data}
+        if str(entered.get("age_years", "")).isdecimal():
+            entered["age_years"] = int(entered["age_years"])
+        errors = Wanted().validate(entered)
+        for name, messages in errors.items():
+            self[name].errors = [translate(message) for message in messages]
+        found: dict[str, Any] = Wanted().load(entered) if not errors else {}
+        return found or None

@@ -8,9 +8,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from services.intake import api, attachments_pages, erasure, registration, store
-from services.intake.forms import ErasureForm, RedactionForm, new_form
-from shared.access import current_actor, may, requires
+from services.intake import api, attachments_pages, erasure, registration, store, subject_requests
+from services.intake.forms import ErasureForm, RedactionForm, ReportForm, new_form
+from shared.access import current_actor, may, permit, requires
 from shared.domain.working_time import wib_date
 from shared.ids import read_number
 from shared.journal import VersionConflict
@@ -48,6 +48,8 @@ def index() -> ResponseReturnValue:
         typed=typed,
         unknown=unknown,
         may_erase=bool(may(current_actor(), "identity.erase")),
+        may_decide=bool(may(current_actor(), "retention.decide")),
+        **_requests(),
     )
 
 
@@ -56,21 +58,42 @@ def index() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     """The form of a report; registered once however often it is sent."""
     form = new_form(wib_date(current_foundation().clock()))
-    if request.method == "POST":
-        if "add_child" in request.form:
-            form.add_child()
-            return render_template("intake/new.html", form=form, focus_last_child=True)
-        if "remove_child" in request.form:
-            form.remove_child()
-            return render_template("intake/new.html", form=form)
-        report = form.checked()
-        if report is not None:
-            secret = current_foundation().settings.secret_key
-            answer = api.register(report, command_of(secret, form.key.data or "", report))
-            flash(_("Report %(number)s is registered.", number=answer["number"]), "success")
-            return redirect(url_for(".show", number=answer["number"]), 303)
-        return render_template("intake/new.html", form=form), 422
-    return render_template("intake/new.html", form=form)
+    if request.method == "GET":
+        form.children[0].form.same_as.data = request.args.get("same_as", "")
+        return _form_page(form)
+    if "add_child" in request.form:
+        form.add_child()
+        return _form_page(form, focus_last_child=True)
+    if "remove_child" in request.form:
+        form.remove_child()
+        return _form_page(form)
+    if "unlink_child" in request.form:
+        form.unlink_child(request.form["unlink_child"])
+        return _form_page(form)
+    report = form.checked()
+    if report is None:
+        return _form_page(form), 422
+    secret = current_foundation().settings.secret_key
+    try:
+        answer = api.register(report, command_of(secret, form.key.data or "", report))
+    except Problem as problem:
+        if not problem.errors:
+            raise
+        form.refuse(problem)
+        return _form_page(form), 422
+    flash(_("Report %(number)s is registered.", number=answer["number"]), "success")
+    return redirect(url_for(".show", number=answer["number"]), 303)
+
+
+def _form_page(form: ReportForm, **more: Any) -> str:
+    """The form of a report, with the reports of the children that it says are known."""
+    known: dict[str, str] = {}
+    for entry in form.children:
+        same_as = entry.form.same_as.data
+        child = store.child(current_foundation().database, same_as) if same_as else None
+        if child is not None:
+            known[same_as] = child["report_number"]
+    return render_template("intake/new.html", form=form, known=known, **more)
 
 
 @blueprint.get("/erasures")
@@ -93,7 +116,8 @@ def erase(number: str, child_id: str) -> ResponseReturnValue:
     form = ErasureForm()
     reason = form.checked() if request.method == "POST" else None
     if reason is None:
-        page = render_template("intake/erase.html", form=form, report=report)
+        others = store.also_reported(current_foundation().database, report)[child_id]
+        page = render_template("intake/erase.html", form=form, report=report, others=others)
         return page, 422 if request.method == "POST" else 200
     try:
         erasure.erase(current_foundation(), current_actor(), report["_id"], child_id, reason)
@@ -101,7 +125,7 @@ def erase(number: str, child_id: str) -> ResponseReturnValue:
         problem = api.erasure_refused(error)
         if problem.status != 409:
             raise problem from None
-        flash(_("Nothing that identifies this child is held any more."))
+        flash(problem.advice)
     else:
         flash(_("What identifies this child is erased. The receipt is among the erasures."), "success")
     return redirect(url_for(".show", number=report["number"]), 303)
@@ -115,7 +139,7 @@ def redact(number: str) -> ResponseReturnValue:
     form = RedactionForm()
     if request.method == "POST":
         narrative = form.checked()
-        version = int(form.version.data) if (form.version.data or "").isdigit() else 0
+        version = form.version.number
         if narrative is not None:
             try:
                 erasure.redact(current_foundation(), current_actor(), report["_id"], version, narrative)
@@ -125,7 +149,11 @@ def redact(number: str) -> ResponseReturnValue:
                 flash(_("The narrative is redacted."), "success")
             return redirect(url_for(".show", number=report["number"]), 303)
         return render_template("intake/redact.html", form=form, report=report), 422
-    opened = current_foundation().sealed.open(current_actor(), report["_id"], [erasure.NARRATIVE], "redaction_page")
+    permit("report.read_identity", report)
+    try:
+        opened = current_foundation().sealed.open(current_actor(), report["_id"], [erasure.NARRATIVE], "redaction_page")
+    except NotHeld:
+        raise Problem(404, "not_found") from None
     form.narrative.data, form.version.data = opened.get(erasure.NARRATIVE, ""), str(report["version"])
     return render_template("intake/redact.html", form=form, report=report)
 
@@ -159,10 +187,20 @@ def identities(number: str) -> ResponseReturnValue:
     return render_template("intake/report.html", report=report, identities=opened, may_open=True, **shown)
 
 
-def _links(report: dict[str, Any]) -> dict[str, bool]:
-    """What else its reader may do with the report."""
+def _requests() -> dict[str, Any]:
+    """Whether its reader handles requests for a copy, and how many should have been answered by now."""
+    foundation, handles = current_foundation(), bool(may(current_actor(), "subject_request.handle"))
+    late = subject_requests.overdue(foundation.database, foundation.clock()) if handles else 0
+    return {"may_copy": handles, "late_requests": late}
+
+
+def _links(report: dict[str, Any]) -> dict[str, Any]:
+    """What else its reader may do with the report, and where else its children were reported."""
     actor = current_actor()
     return {
+        "also_reported": store.also_reported(current_foundation().database, report),
         "may_audit": bool(may(actor, "audit.read")),
         "may_erase": bool(may(actor, "identity.erase", report)),
+        "may_copy": bool(may(actor, "subject_request.handle")),
+        "may_hold": bool(may(actor, "report.hold", report)),
     }

@@ -5,12 +5,11 @@ It knows no HTTP: pages and API hand it a report that the schema has accepted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 
-from services.intake import model
-from services.intake.store import REPORTS, get
+from services.intake import matching, model, store
 from shared.access import Actor
 from shared.domain.working_time import WIB, wib_date
 from shared.foundation import Foundation
@@ -23,6 +22,15 @@ NUMBER_LETTER = "L"
 ATTEMPTS = 5
 
 
+class UnknownChild(Exception):
+    """`same_as` names no child that is known, or two children of the report name one. `place` is the child's place in
+    the report, from 0."""
+
+    def __init__(self, place: int, code: str) -> None:
+        super().__init__(f"{code}: child {place}")
+        self.place, self.code = place, code
+
+
 class WrongInstance(Exception):
     """A demonstration report came to a live instance, or a real one to a demonstration."""
 
@@ -32,7 +40,7 @@ def register(
 ) -> Mapping[str, Any]:
     """Registers an accepted report and returns it as it is kept; a repeated command gets the report of the first time.
 
-    Raises WrongInstance, journal.KeyReused, journal.Unavailable, vault.NotHeld.
+    Raises WrongInstance, UnknownChild, journal.KeyReused, journal.Unavailable, vault.NotHeld.
     """
     demonstration = foundation.settings.demonstration
     if report.get("demonstration") not in (None, demonstration):
@@ -52,6 +60,7 @@ def _register(
     now = foundation.clock()
     report_id, number = new_id("report"), new_number(NUMBER_LETTER)
     sealed_report = _about_report(report)
+    first = _first_children(foundation, report["children"])
     people = [{name: child[name] for name in PERSON_FIELDS if child.get(name)} for child in report["children"]]
     children = tuple(
         model.Child(
@@ -60,8 +69,9 @@ def _register(
             sex=child["sex"],
             age_years=child["age_years"],
             school_attendance=child["school_attendance"],
+            first_child_id=first_id,
         )
-        for child, person in zip(report["children"], people, strict=True)
+        for child, person, first_id in zip(report["children"], people, first, strict=True)
     )
     work = {name: value for name, value in report["work"].items() if value is not None}
     rules = model.rules_on(report["received_on"])
@@ -82,24 +92,45 @@ def _register(
 
     kept: dict[str, Any] = {}
 
+    place = event.data["kecamatan"]
+
     def work_unit(unit: Unit) -> dict[str, Any]:
         vault = foundation.sealed
         vault.create(unit, report_id, sealed_report)
         for child, person in zip(children, people, strict=True):
             if child.person_id is not None:
-                vault.create(unit, child.person_id, person)
+                found_by = matching.findable(foundation, report_id, child.age_years, person, place)
+                vault.create(unit, child.person_id, person, found_by)
         version = unit.append(report_id, 0, [event])
         kept.update(_document(register, event.data, rules, actor, now, version))
-        unit.insert(foundation.database[REPORTS], kept)
+        unit.insert(foundation.database[store.REPORTS], kept)
         return {"report_id": report_id, "number": number}
 
     answer = foundation.journal.add(work_unit, actor=actor, command=command)
     if answer["report_id"] == report_id:
         return kept
-    earlier = get(foundation.database, answer["report_id"])
+    earlier = store.get(foundation.database, answer["report_id"])
     if earlier is None:
         raise NotHeld(answer["report_id"])
     return earlier
+
+
+def _first_children(foundation: Foundation, children: Sequence[Mapping[str, Any]]) -> list[str | None]:
+    """For each child the id that it has in the first report about it, None where this is the first.
+
+    Raises UnknownChild.
+    """
+    first: list[str | None] = []
+    for place, child in enumerate(children):
+        same_as = child.get("same_as")
+        known = store.child(foundation.database, same_as) if same_as else None
+        if same_as and known is None:
+            raise UnknownChild(place, "unknown_child")
+        found = None if known is None else str(known.get("first_child_id") or known["child_id"])
+        if found is not None and found in first:
+            raise UnknownChild(place, "same_child_twice")
+        first.append(found)
+    return first
 
 
 def _about_report(report: Mapping[str, Any]) -> dict[str, str]:
@@ -110,6 +141,7 @@ def _about_report(report: Mapping[str, Any]) -> dict[str, str]:
         "workplace_name": report["workplace"].get("name"),
         "workplace_address": report["workplace"].get("address"),
         "narrative": report.get("narrative"),
+        **{f"transfer_{name}": value for name, value in report["transfer"].items()},
     }
     return {name: value for name, value in found.items() if value}
 
@@ -129,19 +161,10 @@ def _document(
     now: datetime,
     version: int,
 ) -> dict[str, Any]:
-    children = []
-    for child, stated in zip(register.children, data["children"], strict=True):
-        legal = model.classify(model.facts_of(child.age_years, register.work), rules).legal
-        children.append(
-            {
-                **stated,
-                "age_years": child.age_years,
-                "legal_rule": f"{legal.rule}@{legal.version}",
-                "legal_citation": legal.citation,
-                "missing_facts": list(legal.missing),
-                "worst_possible": None if legal.settled else legal.worst,
-            }
-        )
+    children = [
+        kept_child(child, stated, register.work, rules)
+        for child, stated in zip(register.children, data["children"], strict=True)
+    ]
     return {
         "_id": register.report_id,
         "number": register.report_number,
@@ -159,6 +182,21 @@ def _document(
         "anonymous_reporter": register.anonymous_reporter,
         "demonstration": register.demonstration,
         "children": children,
+    }
+
+
+def kept_child(
+    child: model.Child, stated: Mapping[str, Any], work: Mapping[str, Any], rules: model.Rules
+) -> dict[str, Any]:
+    """A child as the report keeps it: as its event states it, with its age and why it is of its class in law."""
+    legal = model.classify(model.facts_of(child.age_years, work), rules).legal
+    return {
+        **stated,
+        "age_years": child.age_years,
+        "legal_rule": f"{legal.rule}@{legal.version}",
+        "legal_citation": legal.citation,
+        "missing_facts": list(legal.missing),
+        "worst_possible": None if legal.settled else legal.worst,
     }
 
 

@@ -20,10 +20,13 @@ from shared.clock import utc_now
 from shared.domain.working_time import wib_date
 from shared.events.fields import Flag
 from shared.validation import Schema, Unsure
+from shared.web.arguments import Paged
 from shared.web.language import N_
 
 EARLIEST = date(2000, 1, 1)
 MAXIMUM_CHILDREN = 20
+TRANSFER_IN = "transfer_in"
+"""The channel by which another office hands its case over to us."""
 HOURS = {"hours_per_day": 24, "hours_per_week": 168, "chores_hours_per_week": 168}
 LISTS = {"hazards": "hazard", "worst_forms": "worst_form"}
 #: Facts that are yes, no or not known.
@@ -63,6 +66,15 @@ class Text(fields.String):
         return text.strip()
 
 
+def can_have_been(name: str, data: dict[str, Any]) -> None:
+    """Refuses a day in the future, and one before there was an office. Raises ValidationError for the field."""
+    day = data.get(name)
+    if day is not None and day > wib_date(utc_now()):
+        raise ValidationError({name: [N_("The date may not be in the future.")]})
+    if day is not None and day < EARLIEST:
+        raise ValidationError({name: [N_("The date is too long ago.")]})
+
+
 def one_of(kind: str, **options: Any) -> fields.String:
     """A code of a list of `shared.domain`."""
     return fields.String(validate=validate.OneOf(list(domain.codes(kind))), **options)
@@ -95,6 +107,13 @@ class Workplace(Schema):
     address = Text(500)
 
 
+class Transfer(Schema):
+    """Which office hands the case over (*pelimpahan*), and under which number the case is kept there."""
+
+    office = Text(200)
+    reference = Text(100)
+
+
 Work = Schema.from_dict(
     {
         **{name: Flag(allow_none=True) for name in TRI_STATE},
@@ -124,6 +143,20 @@ class Child(Schema):
     address = Text(500)
     school = Text(200)
     school_attendance = one_of("school_attendance", load_default="unknown")
+    same_as = fields.String(
+        allow_none=True,
+        validate=validate.Regexp(r"child-[0-9a-f]{32}\Z", error=N_("There is no such child.")),
+        metadata={"description": "The `child_id` of this child in an earlier report, as finding it has told."},
+    )
+
+
+class CorrectedChild(Child):
+    """What shall stand in the place of a child's fields; a text or age that is null is kept no more. Nothing is filled
+    in for what is left out."""
+
+    sex = one_of("sex")
+    age_years = fields.Integer(strict=True, allow_none=True, validate=validate.Range(min=0, max=120))
+    school_attendance = one_of("school_attendance")
 
 
 class NewReport(Schema):
@@ -136,6 +169,7 @@ class NewReport(Schema):
     work = fields.Nested(Work, load_default=dict)
     reporter = fields.Nested(Reporter, load_default=dict)
     workplace = fields.Nested(Workplace, load_default=dict)
+    transfer = fields.Nested(Transfer, load_default=dict)
     children = fields.List(fields.Nested(Child), required=True, validate=validate.Length(min=1, max=MAXIMUM_CHILDREN))
     narrative = Text(20_000)
     demonstration = Flag(load_default=None, allow_none=True)
@@ -143,18 +177,21 @@ class NewReport(Schema):
     @validates_schema
     def was_received(self, data: dict[str, Any], **_: Any) -> None:
         """A report is not received in the future, nor before there was an office."""
-        day = data.get("received_on")
-        if day is None:
-            return
-        if day > wib_date(utc_now()):
-            raise ValidationError({"received_on": [N_("The date may not be in the future.")]})
-        if day < EARLIEST:
-            raise ValidationError({"received_on": [N_("The date is too long ago.")]})
+        can_have_been("received_on", data)
+
+    @validates_schema
+    def comes_by_transfer(self, data: dict[str, Any], **_: Any) -> None:
+        """An office that hands over has its place in a transfer alone: elsewhere one of the two is a mistake."""
+        if data.get("channel") not in (None, TRANSFER_IN):
+            typed = [name for name, value in data.get("transfer", {}).items() if value]
+            if typed:
+                only = [N_("Leave this empty unless the report comes in by transfer.")]
+                raise ValidationError({"transfer": dict.fromkeys(typed, only)})
 
     @post_load
     def without_empty(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """What was left empty is absent."""
-        for part in (data, data["reporter"], data["workplace"], *data["children"]):
+        for part in (data, data["reporter"], data["workplace"], data["transfer"], *data["children"]):
             for name in [name for name, value in part.items() if value == ""]:
                 del part[name]
         return data
@@ -164,6 +201,7 @@ class ShownChild(Schema):
     """One child of a report, without what identifies it."""
 
     child_id = fields.String(required=True)
+    first_child_id = fields.String(required=True, allow_none=True)
     sex = fields.String(required=True)
     age_band = fields.String(required=True)
     school_attendance = fields.String(required=True)
@@ -194,14 +232,13 @@ class ShownReport(Schema):
     demonstration = fields.Boolean(required=True)
     children = fields.List(fields.Nested(ShownChild), required=True)
     redaction_needed = fields.Boolean(required=True)
+    on_hold = fields.Boolean(required=True)
     version = fields.Integer(required=True)
 
 
-class ReportPaging(Schema):
+class ReportPaging(Paged):
     """Which reports, and which page of them."""
 
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
-    page_size = fields.Integer(load_default=25, validate=validate.Range(min=1, max=100))
     kecamatan = one_of("kecamatan")
     severity = one_of("severity")
     received_from = fields.Date(format="iso")
@@ -224,17 +261,21 @@ class Erasure(Schema):
 
 
 class Receipt(Schema):
-    """The receipt of an erasure: what was deleted, when, why, by which account. It tells nobody's name."""
+    """The receipt of an erasure: what was deleted, when, why, by which account or process. It tells nobody's name.
+
+    `child_id` is null where it was the report as a whole, `approved_by` where nobody else had to approve it.
+    """
 
     erasure_id = fields.String(attribute="_id", required=True)
     report_id = fields.String(required=True)
     report_number = fields.String(required=True)
-    child_id = fields.String(required=True)
+    child_id = fields.String(required=True, allow_none=True)
     subject = fields.String(required=True)
     reason = fields.String(required=True)
     fields_ = fields.Integer(attribute="fields", data_key="fields", required=True)
     erased_at = fields.AwareDateTime(required=True)
     erased_by = fields.String(required=True)
+    approved_by = fields.String(required=True, allow_none=True)
     redaction_needed = fields.Boolean(required=True)
 
 
@@ -306,3 +347,36 @@ class AttachmentNames(Schema):
     """The names of a report's files."""
 
     items = fields.List(fields.Nested(NamedAttachment), required=True)
+
+
+class Wanted(Schema):
+    """A child who may have been reported before. The name alone is not enough where it has one part only."""
+
+    name = Text(200, required=True)
+    age_years = fields.Integer(strict=True, allow_none=True, load_default=None, validate=validate.Range(min=0, max=120))
+    kecamatan = one_of("kecamatan", allow_none=True, load_default=None)
+    guardian_name = Text(200, load_default=None)
+
+    @validates_schema
+    def has_a_name(self, data: dict[str, Any], **_: Any) -> None:
+        """Without a name nothing is compared."""
+        if not data.get("name"):
+            raise ValidationError({"name": [N_("Enter the name of the child.")]})
+
+
+class ShownMatch(Schema):
+    """A child of a report that may be the one who is meant; whoever may open the report can look."""
+
+    report_number = fields.String(required=True)
+    report_id = fields.String(required=True)
+    child_id = fields.String(required=True)
+    received_on = fields.String(required=True, metadata={"format": "date"})
+    kecamatan = fields.String(required=True)
+    age_band = fields.String(required=True)
+    likeness = fields.String(required=True, metadata={"description": "same, very_alike or alike: of the names."})
+
+
+class Matches(Schema):
+    """The children who may be meant, the most alike first; at most five."""
+
+    items = fields.List(fields.Nested(ShownMatch), required=True)

@@ -12,6 +12,7 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
+from shared.events import NewEvent
 from shared.files import FORMATS
 from shared.journal import Unit
 from shared.mongo import reachable
@@ -19,6 +20,9 @@ from shared.mongo import reachable
 REPORTS = "reports"
 ERASURES = "erasures"
 ATTACHMENTS = "attachments"
+COURSES = "courses"
+PROPOSALS = "proposals"
+REQUESTS = "subject_requests"
 ARRIVING, KEPT, GONE = "arriving", "kept", "gone"
 """States of an attachment. `clear_after` says from when its content may be removed; a kept one has none."""
 
@@ -29,10 +33,24 @@ def ensure_indexes(database: Database) -> None:
     reports.create_index("number", unique=True)
     reports.create_index([("registered_at", DESCENDING), ("_id", ASCENDING)])
     reports.create_index([("kecamatan", ASCENDING), ("registered_at", DESCENDING)])
+    reports.create_index([("children.child_id", ASCENDING)])
+    reports.create_index([("children.first_child_id", ASCENDING)], sparse=True)
     reports.create_index([("severity", ASCENDING), ("registered_at", DESCENDING)])
     waits = {"redaction_since": {"$type": "date"}}
     reports.create_index([("redaction_since", ASCENDING)], partialFilterExpression=waits, name="redactions")
     database[ERASURES].create_index([("erased_at", DESCENDING)])
+    courses, proposals = database[COURSES], database[PROPOSALS]
+    courses.create_index([("case_id", ASCENDING)])
+    courses.create_index([("report_id", ASCENDING)])
+    courses.create_index([("child_id", ASCENDING)])
+    courses.create_index(
+        [("ended_at", ASCENDING)],
+        partialFilterExpression={"ended_at": {"$type": "date"}, "all_erased": False},
+        name="ended",
+    )
+    proposals.create_index([("state", ASCENDING), ("over_on", ASCENDING), ("_id", ASCENDING)])
+    proposals.create_index([("report_id", ASCENDING)])
+    database[REQUESTS].create_index([("outcome", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)])
     attachments = database[ATTACHMENTS]
     attachments.create_index([("report_id", ASCENDING), ("added_at", ASCENDING)])
     attachments.create_index(
@@ -45,6 +63,33 @@ def get(database: Database, reference: str) -> dict[str, Any] | None:
     with reachable():
         field = "_id" if reference.startswith("report-") else "number"
         return database[REPORTS].find_one({field: reference})
+
+
+def child(database: Database, child_id: str) -> dict[str, Any] | None:
+    """A child by its id, with the number of its report as `report_number`."""
+    with reachable():
+        report = database[REPORTS].find_one({"children.child_id": child_id}, {"number": 1, "children.$": 1})
+    return None if report is None else {**report["children"][0], "report_number": report["number"]}
+
+
+def also_reported(database: Database, report: Mapping[str, Any]) -> dict[str, list[str]]:
+    """For each child of a report the numbers of the other reports about it, the earliest first."""
+    first = {each.get("first_child_id") or each["child_id"]: each["child_id"] for each in report["children"]}
+    them = list(first)
+    about = {"$or": [{"children.child_id": {"$in": them}}, {"children.first_child_id": {"$in": them}}]}
+    numbers: dict[str, list[str]] = {each["child_id"]: [] for each in report["children"]}
+    with reachable():
+        others = list(
+            database[REPORTS]
+            .find({"_id": {"$ne": report["_id"]}, **about}, {"number": 1, "children": 1})
+            .sort("registered_at", ASCENDING)
+        )
+    for other in others:
+        for each in other["children"]:
+            known_as = each.get("first_child_id") or each["child_id"]
+            if known_as in first:
+                numbers[first[known_as]].append(other["number"])
+    return numbers
 
 
 def page(database: Database, number: int, size: int, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
@@ -87,9 +132,12 @@ def erasures(database: Database, number: int, size: int) -> tuple[list[dict[str,
 
 def shown(report: Mapping[str, Any]) -> dict[str, Any]:
     """A report as the wire has it."""
-    children = [{**child, "erased": child.get("erased_at") is not None} for child in report["children"]]
+    children = [
+        {"first_child_id": None, **child, "erased": child.get("erased_at") is not None} for child in report["children"]
+    ]
     waits = report.get("redaction_since") is not None
-    return {**report, "report_id": report["_id"], "children": children, "redaction_needed": waits}
+    more = {"redaction_needed": waits, "on_hold": report.get("hold") is not None}
+    return {**report, "report_id": report["_id"], "children": children, **more}
 
 
 def attachments(database: Database, report_id: str) -> list[dict[str, Any]]:
@@ -133,8 +181,15 @@ def to_clear(database: Database, now: datetime, limit: int) -> list[str]:
 
 
 def report_in(unit: Unit, report_id: str) -> dict[str, Any] | None:
-    """The id and version of a report, as this unit sees it."""
-    return unit.find_one(unit.database[REPORTS], {"_id": report_id}, {"version": 1})
+    """The id and version of a report, as this unit sees it; None also once what stood in it was erased."""
+    return unit.find_one(unit.database[REPORTS], {"_id": report_id, "erased_at": None}, {"version": 1})
+
+
+def change_report(unit: Unit, before: Mapping[str, Any], event: NewEvent, changes: Mapping[str, Any]) -> None:
+    """Changes a report that this unit has read, and writes the event of it. Of two changes at once one is repeated."""
+    version = unit.append(before["_id"], before["version"], [event])
+    known = {"_id": before["_id"], "version": before["version"]}
+    unit.update(unit.database[REPORTS], known, {"$set": {**changes, "version": version}}, must_match=True)
 
 
 def set_version(unit: Unit, before: Mapping[str, Any], version: int) -> None:

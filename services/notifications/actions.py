@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import pymongo
+from pymongo.errors import PyMongoError
+
 from services.notifications import guard, model, queue, signing, store
 from services.notifications.store import Document
 from shared.access import Actor
@@ -17,6 +20,12 @@ from shared.events import NewEvent
 from shared.foundation import Foundation
 from shared.ids import new_id
 from shared.journal import Command, Unit, VersionConflict
+from shared.telemetry.logs import get_logger
+
+CANCEL_SECONDS = 2.0
+"""How long the answer to a deletion waits for its messages to be marked as cancelled."""
+
+log = get_logger(__name__)
 
 
 class Missing(LookupError):
@@ -134,22 +143,24 @@ def disable_in(foundation: Foundation, unit: Unit, document: Document, reason: s
 
 
 def delete(foundation: Foundation, actor: Actor, subscription_id: str, *, expected: int | None = None) -> None:
-    """End a subscription, its secrets and what was still to be sent. Its log stays. Raises VersionConflict."""
+    """End a subscription, its secrets and what was still to be sent. Its log stays. Raises VersionConflict.
+
+    What waits is cancelled after the commit: one transaction over it all would begin anew with each message that the
+    sender takes meanwhile, and a deletion would not be answered before the queue is empty.
+    """
 
     def work(unit: Unit) -> Mapping[str, Any]:
         document = _read(unit, subscription_id, expected)
         _apply(unit, store.state_of(document), model.decide(store.state_of(document), model.Delete()))
         unit.delete(unit.database.subscriptions, {"_id": subscription_id})
-        due = unit.find(unit.database.deliveries, {"subscription_id": subscription_id, "state": store.DUE}, {"_id": 1})
-        for waiting in due:
-            unit.update(
-                unit.database.deliveries,
-                {"_id": waiting["_id"], "state": store.DUE},
-                {"$set": {"state": store.CANCELLED, "concluded_at": foundation.clock()}},
-            )
         return {}
 
     foundation.journal.run(work, actor=actor)
+    try:
+        with pymongo.timeout(CANCEL_SECONDS):
+            queue.cancel(foundation.database, [subscription_id])
+    except PyMongoError as error:  # nothing of it is sent any more, and the sender cancels what it finds left over
+        log.info("cancelled_later", subscription_id=subscription_id, error=type(error).__name__)
 
 
 def send_test(foundation: Foundation, actor: Actor, subscription_id: str, command: Command | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.notifications import actions, model, queue
 from shared.events import Event
-from shared.events.catalogue import SUBSCRIBABLE
+from shared.events.catalogue import REFERRAL_NEWS, SUBSCRIBABLE
 from shared.foundation import Foundation
 from shared.ids import derived_id
 from shared.journal import Unit
@@ -32,13 +32,16 @@ def handlers(foundation: Foundation) -> dict[str, Handler]:
         A disabled subscription keeps its messages until it is enabled. The id follows from subscription and event, so
         that an event that is read twice is one message; one from before the subscription began is none.
         """
-        link = f"{foundation.settings.base_url}/id/cases/{event.stream}"
+        place = f"referrals/{event.data['referral_id']}" if event.type in REFERRAL_NEWS else f"cases/{event.stream}"
+        link = f"{foundation.settings.base_url}/id/{place}"
         message = model.payload(event.type, event.occurred_at, event.version, event.data, link)
         for subscription in subscriptions(unit):
             wanted = model.Filter(
                 tuple(subscription["event_types"]), tuple(subscription["kecamatans"]), subscription["minimum_severity"]
             )
-            if event.recorded_at < subscription["created_at"] or not model.matches(wanted, event.type, event.data):
+            if event.recorded_at < subscription["created_at"] or not model.matches(
+                wanted, event.type, event.data, subscription["agency_id"]
+            ):
                 continue
             delivery_id = derived_id("delivery", subscription["_id"], event.id)
             queue.add(

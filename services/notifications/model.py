@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.domain import codes
 from shared.events import NewEvent
-from shared.events.catalogue import SUBSCRIBABLE
+from shared.events.catalogue import REFERRAL_NEWS, SUBSCRIBABLE
 
 # The type of a message that is sent only when a person asks for it, whatever the filter says.
 TEST_MESSAGE = "subscription.test"
@@ -40,7 +40,10 @@ PAYLOAD_FIELDS = (
     "case_number",
     "kecamatan",
     "severity",
-    "risk",
+    "referral_id",
+    "kind",
+    "step",
+    "deadline",
     "screening_due_at",
     "due_at",
     "on_time",
@@ -186,14 +189,18 @@ def _filter(data: Mapping[str, Any]) -> Filter:
 # --- Which event concerns whom ---------------------------------------------------------------------------------------
 
 
-def matches(wanted: Filter, event_type: str, facts: Mapping[str, Any]) -> bool:
-    """Whether an event of `event_type` about a case with these facts is wanted.
+def matches(wanted: Filter, event_type: str, facts: Mapping[str, Any], agency_id: str) -> bool:
+    """Whether an event of `event_type` about a case with these facts is wanted by this agency.
+
+    What is asked of an agency is told to that agency alone, from whatever place and however urgent.
 
     A fact that is not known (`kecamatan` or `severity` missing) never silences a message: better one message too many
     than a child nobody was told of.
     """
     if event_type not in (wanted.event_types or SUBSCRIBABLE):
         return False
+    if event_type in REFERRAL_NEWS:
+        return facts.get("agency_id") == agency_id
     kecamatan = facts.get("kecamatan")
     if wanted.kecamatans and kecamatan is not None and kecamatan not in wanted.kecamatans:
         return False

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -23,7 +22,7 @@ from shared.events.catalogue import SUBSCRIBABLE
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
 from shared.web.conditions import command_of
 from shared.web.forms import CheckboxesField, Form, RadioField, SelectField, TextField
-from shared.web.labels import label, labels
+from shared.web.labels import agency_label, label, labels
 
 blueprint = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
 
@@ -60,14 +59,6 @@ class SubscriptionForm(Form):
         return model.Filter(
             tuple(self.event_types.data or ()), tuple(self.kecamatans.data or ()), self.minimum_severity.data
         )
-
-
-def agency_label(agency: dict[str, Any]) -> str:
-    """An agency by its kind, its kecamatan and the beginning of its id: its name is directory's to show."""
-    parts = [label("agency_kind", agency["kind"])]
-    if agency.get("kecamatan"):
-        parts.append(label("kecamatan", agency["kecamatan"]))
-    return f"{', '.join(parts)} ({agency['_id'].removeprefix('agency-')[:6]})"
 
 
 def agency_names() -> dict[str, str]:

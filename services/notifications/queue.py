@@ -5,7 +5,7 @@ moves `next_attempt_at` past the lease in the same step, so that an attempt whos
 same message id, and never by two senders at once. This module sends nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -160,6 +160,15 @@ def give_up(unit: Unit, claimed: Mapping[str, Any], answer: Answer) -> None:
     )
 
 
+def cancel(database: Database[Document], subscription_ids: Collection[str]) -> int:
+    """Cancel what is due for these subscriptions; returns how much."""
+    result = database.deliveries.update_many(
+        {"subscription_id": {"$in": list(subscription_ids)}, "state": DUE},
+        [{"$set": {"state": CANCELLED, "concluded_at": "$$NOW"}}],
+    )
+    return int(result.modified_count)
+
+
 def cancel_left_over(database: Database[Document]) -> int:
     """Cancel what is due for subscriptions that are gone; returns how much.
 
@@ -172,13 +181,7 @@ def cancel_left_over(database: Database[Document]) -> int:
     # In this order: what has a delivery is there already, or gone for good.
     named = {row["_id"] for row in waiting}
     there = {found["_id"] for found in database.subscriptions.find({"_id": {"$in": list(named)}}, {"_id": 1})}
-    if named == there:
-        return 0
-    result = database.deliveries.update_many(
-        {"subscription_id": {"$in": list(named - there)}, "state": DUE},
-        [{"$set": {"state": CANCELLED, "concluded_at": "$$NOW"}}],
-    )
-    return int(result.modified_count)
+    return cancel(database, named - there) if named != there else 0
 
 
 def succeeded_since(unit: Unit, subscription_id: str, moment: datetime) -> bool:

@@ -7,8 +7,11 @@ from shared.web.language import N_
 
 EVENT_TYPES = {
     "case.opened": N_("A case was opened"),
-    "case.screened": N_("A case was screened"),
-    "case.screening_overdue": N_("A screening is overdue"),
+    "case.step_taken": N_("A step was taken in a case"),
+    "case.deadline_breached": N_("A deadline passed"),
+    "referral.requested": N_("Something was asked of your agency"),
+    "referral.revoked": N_("A referral to your agency was taken back"),
+    "referral.expired": N_("A referral to your agency was not answered in time"),
     model.TEST_MESSAGE: N_("Test message"),
 }
 

@@ -12,13 +12,14 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
-from kafka.protocol.consumer.offsets import OffsetSpec
 from pymongo.database import Database
 
 from services.reporting import store
 from services.reporting.handlers import TOPICS
+from shared.broker import connection, why
+from shared.events.topics import ends
 from shared.foundation import Foundation
 from shared.mongo import reachable
 from shared.settings import Settings
@@ -99,21 +100,14 @@ def _ask(settings: Settings) -> Ends | None:
     client = None
     try:
         client = KafkaAdminClient(
-            bootstrap_servers=list(settings.kafka_bootstrap),
+            **connection(settings),
             bootstrap_timeout_ms=milliseconds,
             request_timeout_ms=milliseconds,
             client_id=f"rujukan-{settings.service}-lag",
         )
-        described = client.describe_topics([settings.prefix + topic for topic in TOPICS])
-        partitions = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in described
-            for partition in topic["partitions"]
-        ]
-        found = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST), timeout_ms=milliseconds)
-        return {f"{each.topic}:{each.partition}": answer.offset for each, answer in found.items()}
+        return ends(client, [settings.prefix + topic for topic in TOPICS], milliseconds)
     except (KafkaError, OSError, ValueError, KeyError) as error:
-        log.warning("lag_unknown", error=type(error).__name__)
+        log.warning("lag_unknown", **why(error))
         return None
     finally:
         if client is not None:

@@ -20,7 +20,14 @@ TOPICS = ["intake.reports", "cases.events"]
 
 def handlers(foundation: Foundation) -> dict[str, Handler]:
     """The handler of every event type that this service counts."""
-    types = ("report.registered", "case.opened", "case.screened", "case.screening_overdue")
+    types = (
+        "report.registered",
+        "report.corrected",
+        "case.opened",
+        "case.corrected",
+        "case.step_taken",
+        "case.deadline_breached",
+    )
     return dict.fromkeys(types, Prepared(count, prepare))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from shared.access.actor import ROLES
 from shared.access.rights import rights
 from shared.domain import identifying_fields
-from shared.domain.identifying import OWNERS
+from shared.domain.identifying import OWNERS, IdentifyingField
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 BEGIN = "<!-- rights: made by `python -m shared.access.documents`; change shared/access/rights.yaml instead -->"
@@ -20,7 +20,7 @@ FIELDS_BEGIN = (
     "<!-- fields: made by `python -m shared.access.documents`; change shared/domain/identifying.yaml instead -->"
 )
 FIELDS_END = "<!-- end of fields -->"
-_WORDS = {"any": "all", "own_agency": "own agency", "own": "own"}
+_WORDS = {"any": "all", "own_agency": "own agency", "own": "own", "needed": "when needed"}
 
 
 def table() -> str:
@@ -38,9 +38,15 @@ def fields_table() -> str:
     lines = ["| Field | " + " | ".join(role.replace("_", " ") for role in ROLES) + " |", "|---|" + "---|" * len(ROLES)]
     for owner in OWNERS:
         for field in identifying_fields(owner).values():
-            cells = ["yes" if role in field.readers else "" for role in ROLES]
+            cells = [_cell(field, role) for role in ROLES]
             lines.append(f"| `{owner}.{field.field}` {field.names['en']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _cell(field: IdentifyingField, role: str) -> str:
+    if role in field.readers:
+        return "yes"
+    return "by a referral" if role in field.referred else ""
 
 
 def with_tables(page: str) -> str:

@@ -15,7 +15,7 @@ import yaml
 
 from shared.access.actor import ROLES, SYSTEM_ROLE, Actor
 
-SCOPES = ("any", "own_agency", "own")
+SCOPES = ("any", "own_agency", "own", "needed")
 RIGHTS_FILE = Path(__file__).with_name("rights.yaml")
 
 
@@ -61,9 +61,10 @@ def rights() -> dict[str, Right]:
 def may(actor: Actor, action: str, record: Mapping[str, Any] | None = None) -> Decision:
     """Whether `actor` may do `action` to `record`.
 
-    A record is a mapping with `agency_id` (for the scope `own_agency`) or `owner`, an account's id (for `own`). Without
-    a record the question is whether there is any record at all to which the actor may do it: a view's first question;
-    a view of single records asks again with the record. Raises `UnknownAction`.
+    A record is a mapping with `agency_id` (for the scope `own_agency`), `owner`, an account's id (for `own`), or
+    `needed_by`, the roles and accounts for whom something waits in it (for `needed`). Without a record the question is
+    whether there is any record at all to which the actor may do it: a view's first question; a view of single records
+    asks again with the record. Raises `UnknownAction`.
     """
     right = rights().get(action)
     if right is None:
@@ -84,4 +85,6 @@ def _in_scope(actor: Actor, scope: str, record: Mapping[str, Any]) -> bool:
         return actor.agency_id is not None and record.get("agency_id") == actor.agency_id
     if scope == "own":
         return record.get("owner") == actor.id
+    if scope == "needed":
+        return not {actor.id, actor.role}.isdisjoint(record.get("needed_by", ()))
     return True

@@ -3,7 +3,7 @@
 The data are YAML files beside this one; the modules only read them. No service, no database, no web.
 """
 
-from shared.domain.agencies import AgencyKind, agency_kinds
+from shared.domain.agencies import AgencyKind, agency_kinds, areas_served, services_given
 from shared.domain.code_lists import Code, age_band, codes, kinds, label
 from shared.domain.data import LANGUAGES, DomainDataError
 from shared.domain.identifying import IdentifyingField, identifying_fields
@@ -20,6 +20,7 @@ __all__ = [
     "Kelurahan",
     "age_band",
     "agency_kinds",
+    "areas_served",
     "city",
     "codes",
     "identifying_fields",
@@ -28,4 +29,5 @@ __all__ = [
     "kelurahans",
     "kinds",
     "label",
+    "services_given",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from shared.domain.data import FOLDER, names, read
 
@@ -25,6 +26,26 @@ class AgencyKind:
 def agency_kinds() -> dict[str, AgencyKind]:
     """All kinds by code, in the order of the file."""
     return dict(_agency_kinds())
+
+
+def services_given(agency: Mapping[str, Any]) -> tuple[str, ...]:
+    """The services (codes) that an agency (`kind`, `services`) gives: those that it names, or all that its kind may."""
+    named = agency.get("services")
+    if named:
+        return tuple(named)
+    kind = _agency_kinds().get(agency["kind"])
+    return kind.services if kind else ()
+
+
+def areas_served(agency: Mapping[str, Any]) -> tuple[str, ...]:
+    """The kecamatan (codes) that an agency (`kecamatan`, `areas`) serves; empty for the whole city.
+
+    One that was written down before there were areas serves the kecamatan that stands there, as it did then.
+    """
+    areas = agency.get("areas")
+    if areas is None:
+        return (agency["kecamatan"],) if agency["kecamatan"] else ()
+    return tuple(areas)
 
 
 @cache

@@ -1,6 +1,6 @@
-"""What counts as identifying, from identifying.yaml: the fields that the vault may seal, why, for whom, how long.
+"""What counts as identifying, from identifying.yaml: the fields that the vault may seal, why, for whom.
 
-It neither seals nor decides who may read; shared.vault and shared.access do.
+It neither seals nor decides who may read; shared.vault and shared.access do. How long: retention.py.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class IdentifyingField:
     """A field that can identify somebody.
 
     `owner` is one of OWNERS; `names` and `legal_basis` are by language, `source` says where it is written;
-    `readers` are roles; `retention_months` count from `retention_from` (`case_closed` or `report_registered`);
-    `unconfirmed` says that no source confirmed the basis or the period.
+    `readers` are roles, `referred` those to whom a referral opens it, if its kind says so; `unconfirmed` says that no
+    source confirmed the basis.
     """
 
     field: str
@@ -30,8 +30,7 @@ class IdentifyingField:
     legal_basis: Mapping[str, str]
     source: str
     readers: tuple[str, ...]
-    retention_months: int
-    retention_from: str
+    referred: tuple[str, ...]
     unconfirmed: bool
 
 
@@ -47,7 +46,6 @@ def _fields() -> dict[str, dict[str, IdentifyingField]]:
         raise DomainDataError(f"identifying.yaml: fields belong to {', '.join(OWNERS)}, each once")
     found: dict[str, dict[str, IdentifyingField]] = {owner: {} for owner in OWNERS}
     for owner, fields in file["fields"].items():
-        retention = file["retentions"][owner]
         for name, entry in fields.items():
             where = f"identifying.yaml: {owner}.{name}"
             basis = file["bases"][entry["basis"]]
@@ -58,8 +56,7 @@ def _fields() -> dict[str, dict[str, IdentifyingField]]:
                 legal_basis=names(basis, f"identifying.yaml: bases.{entry['basis']}"),
                 source=basis["source"],
                 readers=tuple(entry["readers"]),
-                retention_months=retention["months"],
-                retention_from=retention["from"],
-                unconfirmed=basis.get("unconfirmed", False) or retention.get("unconfirmed", False),
+                referred=tuple(entry.get("referred", ())),
+                unconfirmed=basis.get("unconfirmed", False),
             )
     return found

@@ -82,11 +82,7 @@ def add_working_days(start: datetime, days: int) -> datetime:
     """
     if days < 0:
         raise ValueError("working days cannot be negative")
-    local = _local(start)
-    day = local.date()
-    for _ in range(days):
-        day = _next_working_day(day)
-    return datetime.combine(day, local.timetz()).astimezone(UTC)
+    return start.astimezone(UTC) + _until_working_day(_local(start).date(), days)
 
 
 def add_working_hours(start: datetime, hours: float) -> datetime:
@@ -130,6 +126,15 @@ def working_hours_between(start: datetime, end: datetime) -> float:
             found += max(min(closes, finish) - max(opens, begin), timedelta(0))
         day += timedelta(days=1)
     return found / timedelta(hours=1)
+
+
+@lru_cache(maxsize=4096)
+def _until_working_day(day: date, days: int) -> timedelta:
+    """From a day to the one so many working days later. Remembered: all that begins today reckons from the same day."""
+    later = day
+    for _ in range(days):
+        later = _next_working_day(later)
+    return later - day
 
 
 def _next_working_day(day: date) -> date:

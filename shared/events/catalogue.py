@@ -14,13 +14,54 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, ValidationError, validate
 from marshmallow import Schema as AnySchema
 
-from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Moment, Number, Part
+from shared.events.cases import (
+    ROLES,
+    CaseClockPaused,
+    CaseClockResumed,
+    CaseConsent,
+    CaseCorrected,
+    CaseDeadlineAtRisk,
+    CaseDeadlineBreached,
+    CaseMigrated,
+    CaseOpened,
+    CaseReportJoined,
+    CaseStepProposed,
+    CaseStepRejected,
+    CaseStepTaken,
+    CaseTaskFinished,
+    CaseTaskRaised,
+    CaseTransferReceived,
+    GlassBroken,
+    GlassEnded,
+    GlassReviewed,
+    GlassUsed,
+    ReferralAccepted,
+    ReferralCompleted,
+    ReferralMoved,
+    ReferralRefused,
+    ReferralRequested,
+    ReferralTaken,
+)
+from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Number, Part
+from shared.events.retention import (
+    ReportErased,
+    ReportHoldLifted,
+    ReportHoldPlaced,
+    RetentionApproved,
+    RetentionCarriedOut,
+    RetentionKept,
+    RetentionProposed,
+    RetentionTakenBack,
+    RetentionWithdrawn,
+)
+from shared.events.subject_requests import SubjectRequestClosed, SubjectRequestCopied, SubjectRequestRecorded
 from shared.validation import Schema
 
 REASONS = ("requested", "endpoint_gone", "schedule_exhausted", "agency_closed", "account_closed")
 REMOVALS = ("requested", "erased")
-SUBSCRIBABLE = ("case.opened", "case.screened", "case.screening_overdue")
-ROLES = ["intake_clerk", "case_worker", "supervisor", "partner_agency", "analyst", "administrator"]
+REFERRAL_NEWS = ("referral.requested", "referral.revoked", "referral.expired")
+"""What is told of a referral, to the agency that it was asked of and to nobody else."""
+SUBSCRIBABLE = ("case.opened", "case.step_taken", "case.deadline_breached", *REFERRAL_NEWS)
 
 
 class ReportedChild(Schema):
@@ -34,10 +75,14 @@ class ReportedChild(Schema):
     legal_class = Code("legal_class", required=True)
     statistical_class = Code("statistical_class", required=True)
     severity = Code("severity", required=True)
+    first_child_id = Id("child")
 
 
 class ReportRegistered(Schema):
-    """A report was accepted and sealed. One case is opened for each of its children."""
+    """A report was accepted and sealed. A case is opened for each of its children that has none open.
+
+    `first_child_id` of a child: its id in the first report about it, where this is a later one.
+    """
 
     report_id = Id("report", required=True)
     report_number = Number("L", required=True)
@@ -60,6 +105,20 @@ class ReportChildErased(Schema):
     child_id = Id("child", required=True)
     person_id = Id("person", required=True)
     reason = Code("erasure_reason", required=True)
+
+
+class ReportCorrected(Schema):
+    """Fields of a child were corrected on request, by their names; the child's codes and classes as they are now.
+
+    `child_number` says which child of the report it is, from 1; `severity` is the report's, after the correction.
+    """
+
+    report_id = Id("report", required=True)
+    request_id = Id("request", required=True)
+    child_number = Count(required=True)
+    corrected = ListOf(Code("correctable_field"), required=True)
+    child = Part(ReportedChild, required=True)
+    severity = Code("severity", required=True)
 
 
 class ReportNarrativeRedacted(Schema):
@@ -86,56 +145,20 @@ class ReportAttachmentRemoved(Schema):
     reason = Code(REMOVALS, required=True)
 
 
-class CaseOpened(Schema):
-    """A case began for one child of a report."""
-
-    case_id = Id("case", required=True)
-    case_number = Number("K", required=True)
-    report_id = Id("report", required=True)
-    child_id = Id("child", required=True)
-    person_id = Id("person", required=True, allow_none=True)
-    received_on = Date(required=True)
-    kecamatan = Code("kecamatan", required=True)
-    kelurahan = Code("kelurahan", required=True)
-    work_type = Code("work_type", required=True)
-    sex = Code("sex", required=True)
-    age_band = Code("age_band", required=True)
-    legal_class = Code("legal_class", required=True)
-    statistical_class = Code("statistical_class", required=True)
-    severity = Code("severity", required=True)
-    screening_due_at = Moment(required=True)
-    late = Flag(required=True)
-    demonstration = Flag(required=True)
-
-
-class CaseScreened(Schema):
-    """A case worker judged the risk: the first step of case management."""
-
-    case_id = Id("case", required=True)
-    case_number = Number("K", required=True)
-    kecamatan = Code("kecamatan", required=True)
-    severity = Code("severity", required=True)
-    risk = Code("risk", required=True)
-    on_time = Flag(required=True)
-
-
-class CaseScreeningOverdue(Schema):
-    """The deadline for screening passed without a screening. Said once per case."""
-
-    case_id = Id("case", required=True)
-    case_number = Number("K", required=True)
-    kecamatan = Code("kecamatan", required=True)
-    severity = Code("severity", required=True)
-    due_at = Moment(required=True)
-
-
 class Agency(Schema):
-    """An agency of the referral network. Its public name stays in directory."""
+    """An agency of the referral network. Its public name stays in directory.
+
+    `kecamatan` is that of its office. Version 2 added the `services` it gives (none named: all that its kind may), the
+    `areas` it serves (none: the whole city) and its `capacity`: how many open referrals at a time (null: no limit).
+    """
 
     agency_id = Id("agency", required=True)
     kind = Code("agency_kind", required=True)
     kecamatan = Code("kecamatan", required=True, allow_none=True)
     active = Flag(required=True)
+    services = ListOf(Code("service_kind"))
+    areas = ListOf(Code("kecamatan"))
+    capacity = Count(allow_none=True)
 
 
 class Company(Schema):
@@ -189,8 +212,26 @@ class EventType:
         return (self.schema.__doc__ or "").strip().splitlines()[0]
 
 
+#: Types that fields were added to, and in which version they are; the others are in their first.
+_VERSIONS = {
+    "report.registered": 2,
+    "subject_request.recorded": 2,
+    "case.opened": 3,
+    "case.step_taken": 2,
+    "case.migrated": 2,
+    "case.clock_resumed": 2,
+    "case.deadline_at_risk": 2,
+    "case.deadline_breached": 2,
+    "referral.requested": 2,
+    "referral.accepted": 2,
+    "agency.registered": 2,
+    "agency.changed": 2,
+}
+
+
 def _types(topic: str, **schemas: type[Schema]) -> list[EventType]:
-    return [EventType(name.replace("__", "."), 1, topic, schema) for name, schema in schemas.items()]
+    named = {name.replace("__", "."): schema for name, schema in schemas.items()}
+    return [EventType(name, _VERSIONS.get(name, 1), topic, schema) for name, schema in named.items()]
 
 
 CATALOGUE: Mapping[str, EventType] = {
@@ -200,15 +241,54 @@ CATALOGUE: Mapping[str, EventType] = {
             "intake.reports",
             report__registered=ReportRegistered,
             report__child_erased=ReportChildErased,
+            report__corrected=ReportCorrected,
             report__narrative_redacted=ReportNarrativeRedacted,
             report__attachment_added=ReportAttachmentAdded,
             report__attachment_removed=ReportAttachmentRemoved,
+            report__erased=ReportErased,
+            report__hold_placed=ReportHoldPlaced,
+            report__hold_lifted=ReportHoldLifted,
+            retention__proposed=RetentionProposed,
+            retention__approved=RetentionApproved,
+            retention__taken_back=RetentionTakenBack,
+            retention__kept=RetentionKept,
+            retention__withdrawn=RetentionWithdrawn,
+            retention__carried_out=RetentionCarriedOut,
+            subject_request__recorded=SubjectRequestRecorded,
+            subject_request__copied=SubjectRequestCopied,
+            subject_request__closed=SubjectRequestClosed,
         ),
         *_types(
             "cases.events",
             case__opened=CaseOpened,
-            case__screened=CaseScreened,
-            case__screening_overdue=CaseScreeningOverdue,
+            case__report_joined=CaseReportJoined,
+            case__step_proposed=CaseStepProposed,
+            case__step_rejected=CaseStepRejected,
+            case__step_taken=CaseStepTaken,
+            case__migrated=CaseMigrated,
+            case__corrected=CaseCorrected,
+            case__consent_given=CaseConsent,
+            case__consent_withdrawn=CaseConsent,
+            case__clock_paused=CaseClockPaused,
+            case__clock_resumed=CaseClockResumed,
+            case__transfer_received=CaseTransferReceived,
+            case__task_raised=CaseTaskRaised,
+            case__task_finished=CaseTaskFinished,
+            case__deadline_at_risk=CaseDeadlineAtRisk,
+            case__deadline_breached=CaseDeadlineBreached,
+            referral__requested=ReferralRequested,
+            referral__claimed=ReferralTaken,
+            referral__released=ReferralTaken,
+            referral__accepted=ReferralAccepted,
+            referral__declined=ReferralRefused,
+            referral__expired=ReferralMoved,
+            referral__service_started=ReferralMoved,
+            referral__completed=ReferralCompleted,
+            referral__revoked=ReferralRefused,
+            access__glass_broken=GlassBroken,
+            access__glass_used=GlassUsed,
+            access__glass_ended=GlassEnded,
+            access__glass_reviewed=GlassReviewed,
         ),
         *_types(
             "directory.events",

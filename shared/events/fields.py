@@ -1,4 +1,4 @@
-"""The only kinds of field an event may have: ids, numbers for people, codes, counts, dates, booleans.
+"""The only kinds of field an event may have: ids, numbers for people, codes, terms of a workflow, counts, dates, flags.
 
 There is no field for free text, so a name cannot travel in an event by accident. A producer checks codes against the
 lists of `shared.domain`; a reader does not, for a newer producer may know a code that it does not.
@@ -72,6 +72,19 @@ class Code(fields.String):
     def quick(self) -> Callable[[Any], str]:
         """Reads the codes that are sure to be right (shared.validation)."""
         return _exactly(str, self.known.__contains__ if getattr(self.root, "producing", False) else CODE.fullmatch)
+
+
+class Term(fields.String):
+    """A word that a workflow definition declares: a stage, a step, a fact or its value, a deadline (`response:health`).
+
+    The definition is data of the service that writes the event, and its engine refuses every other word; here only the
+    form is checked, which no sentence and no name as people write it has.
+    """
+
+    pattern = r"[a-z][a-z0-9_]{0,39}(:[a-z][a-z0-9_]{0,39})?"
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(validate=_Fully(self.pattern), **options)
 
 
 def _exactly(kind: type, right: Callable[[Any], Any] = lambda _: True) -> Callable[[Any], Any]:
@@ -148,4 +161,4 @@ class Part(fields.Nested):
     """A group of these kinds."""
 
 
-ALLOWED = (Id, Number, Code, Count, Flag, Date, Moment, ListOf, Part)
+ALLOWED = (Id, Number, Code, Term, Count, Flag, Date, Moment, ListOf, Part)

@@ -13,10 +13,12 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError
+from kafka.protocol.consumer.offsets import OffsetSpec
 
+from shared.broker import connection, why
 from shared.settings import Settings
 
 ADMIN_TIMEOUT_MS = 10_000
@@ -27,7 +29,14 @@ class TopicMismatch(Exception):
 
 
 class BrokerUnavailable(Exception):
-    """No Kafka answers at the address that the settings name."""
+    """No Kafka answers at the address that the settings name, or it refuses us: the message says which of the two."""
+
+    @classmethod
+    def because(cls, error: KafkaError, settings: Settings) -> BrokerUnavailable:
+        """What `error` means, in words for an operator."""
+        if what := why(error).get("refused"):
+            return cls(f"Kafka refuses the user {settings.kafka_user}: {what}")
+        return cls(f"Kafka did not answer: {type(error).__name__}")
 
 
 @dataclass(frozen=True)
@@ -60,13 +69,23 @@ def admin(settings: Settings) -> KafkaAdminClient:
     """An admin client. Raises BrokerUnavailable if no broker answers within some seconds."""
     try:
         return KafkaAdminClient(
-            bootstrap_servers=list(settings.kafka_bootstrap),
+            **connection(settings),
             bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
             request_timeout_ms=ADMIN_TIMEOUT_MS,
             client_id=f"rujukan-{settings.service}",
         )
     except KafkaError as error:
-        raise BrokerUnavailable(f"no Kafka answers at {', '.join(settings.kafka_bootstrap)}") from error
+        raise nowhere(settings) from error
+
+
+def nowhere(settings: Settings) -> BrokerUnavailable:
+    """When no client can be made. (kafka-python tries again where a password is wrong, and says only that it timed
+    out; its own line in the log has the kind of the error.)
+    """
+    addresses = ", ".join(settings.kafka_bootstrap)
+    asks = settings.kafka_security != "PLAINTEXT"
+    also = f", or it does not take the password of its user {settings.kafka_user}" if asks else ""
+    return BrokerUnavailable(f"no Kafka answers at {addresses}{also}")
 
 
 def ensure(settings: Settings) -> list[str]:
@@ -82,7 +101,7 @@ def ensure(settings: Settings) -> list[str]:
             _create(client, settings, missing)
         _check(client, settings)
     except KafkaError as error:
-        raise BrokerUnavailable(f"Kafka did not answer: {type(error).__name__}") from error
+        raise BrokerUnavailable.because(error, settings) from error
     finally:
         client.close()
     return [topic.name for topic in missing]
@@ -131,6 +150,27 @@ def _configs(client: KafkaAdminClient, wanted: list[ConfigResource]) -> dict[str
     }
 
 
+def described(client: KafkaAdminClient, names: list[str]) -> list[Mapping[str, Any]]:
+    """What Kafka tells of these topics: `name`, `topic_id`, `partitions`. Raises KafkaError, also for a refusal, which
+    kafka-python returns as a topic without partitions.
+    """
+    found: list[Mapping[str, Any]] = client.describe_topics(names)
+    if closed := {topic["name"] for topic in found if topic["error_code"] == TopicAuthorizationFailedError.errno}:
+        raise TopicAuthorizationFailedError(closed)
+    return found
+
+
 def topic_ids(client: KafkaAdminClient, names: list[str]) -> dict[str, str]:
-    """The id that each topic was given when it was created: a recreated topic has another."""
-    return {described["name"]: str(described["topic_id"]) for described in client.describe_topics(names)}
+    """The id that each topic was given when it was created: a recreated topic has another. Raises KafkaError."""
+    return {topic["name"]: str(topic["topic_id"]) for topic in described(client, names)}
+
+
+def ends(client: KafkaAdminClient, names: list[str], timeout_ms: int = ADMIN_TIMEOUT_MS) -> dict[str, int]:
+    """`topic:partition` -> the offset behind its last record. Raises KafkaError."""
+    partitions = [
+        TopicPartition(topic["name"], partition["partition_index"])
+        for topic in described(client, names)
+        for partition in topic["partitions"]
+    ]
+    found = client.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST), timeout_ms=timeout_ms)
+    return {f"{each.topic}:{each.partition}": answer.offset for each, answer in found.items()}

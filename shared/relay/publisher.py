@@ -14,6 +14,7 @@ from typing import Any
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from shared.broker import connection, why
 from shared.events import encode
 from shared.settings import Settings
 from shared.telemetry.logs import get_logger
@@ -33,7 +34,7 @@ class Publisher:
         self._source = settings.service
         self._topic = settings.prefix + topic
         self._producer = KafkaProducer(
-            bootstrap_servers=list(settings.kafka_bootstrap),
+            **connection(settings),
             client_id=f"rujukan-relay-{settings.service}",
             acks="all",
             enable_idempotence=True,
@@ -47,36 +48,29 @@ class Publisher:
         )
 
     def publish(self, entries: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Sends the entries in order and waits for the acknowledgements, at most SEND_SECONDS in all.
+        """Sends the entries in order and waits for the acknowledgements, SEND_SECONDS in all and one send more at most.
 
         Returns the ids acknowledged. An entry behind an unknown one of its stream does not count as acknowledged.
         """
+        deadline = time.monotonic() + SEND_SECONDS
         sent: list[tuple[Mapping[str, Any], Any]] = []
-        held: set[str] = set()
+        unknown = _Unknown()
         for entry in entries:
-            if entry["stream"] in held:
+            if time.monotonic() >= deadline:
+                break
+            if entry["stream"] in unknown.streams:
                 continue
             try:
                 message = encode(self._source, entry)
                 future = self._producer.send(self._topic, value=message.value, key=message.key, headers=message.headers)
             except KafkaError as error:
-                log.warning("send_failed", entry=entry["_id"], stream=entry["stream"], error=type(error).__name__)
-                held.add(entry["stream"])
+                unknown.add(entry, error)
                 continue
             sent.append((entry, future))
-        return list(self._acknowledged(sent, held))
-
-    def _acknowledged(self, sent: Iterable[tuple[Mapping[str, Any], Any]], held: set[str]) -> Iterable[str]:
-        deadline = time.monotonic() + SEND_SECONDS
-        for entry, future in sent:
-            try:
-                future.get(timeout=max(0.05, deadline - time.monotonic()))
-            except KafkaError as error:
-                log.warning("outcome_unknown", entry=entry["_id"], stream=entry["stream"], error=type(error).__name__)
-                held.add(entry["stream"])
-                continue
-            if entry["stream"] not in held:
-                yield entry["_id"]
+        acknowledged = list(_acknowledged(sent, unknown, deadline))
+        if unknown.first:
+            log.warning("outcomes_unknown", entries=len(entries) - len(acknowledged), **unknown.first)
+        return acknowledged
 
     def close(self, seconds: float = 2.0) -> None:
         """Lets go of the connections within `seconds`; what is still under way stays of unknown outcome."""
@@ -85,3 +79,32 @@ class Publisher:
         except KafkaError as error:
             # Raised here it would stand in the log in place of what ended the relay.
             log.warning("closed_with_sends_under_way", error=type(error).__name__)
+
+
+class _Unknown:
+    """The streams held back in a batch, and what held back the first: a batch says it in one line of the log."""
+
+    def __init__(self) -> None:
+        self.streams: set[str] = set()
+        self.first: dict[str, str] = {}
+
+    def add(self, entry: Mapping[str, Any], error: KafkaError) -> None:
+        self.streams.add(entry["stream"])
+        self.first = self.first or {
+            "entry": entry["_id"],
+            "stream": entry["stream"],
+            **why(error),
+        }
+
+
+def _acknowledged(sent: Iterable[tuple[Mapping[str, Any], Any]], unknown: _Unknown, deadline: float) -> Iterable[str]:
+    for entry, future in sent:
+        if entry["stream"] in unknown.streams:
+            continue
+        try:
+            # Past the deadline nothing more is waited for: what has its answer by then is told, the rest is unknown.
+            future.get(timeout=max(0.0, deadline - time.monotonic()))
+        except KafkaError as error:
+            unknown.add(entry, error)
+            continue
+        yield entry["_id"]

@@ -26,6 +26,7 @@ from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
 from shared import failpoints
+from shared.broker import why
 from shared.events.topics import topic_of
 from shared.foundation import Foundation
 from shared.journal.unit import JOURNAL
@@ -216,7 +217,7 @@ class Relay:
             try:
                 self._publisher = Publisher(self._settings, self._topic)
             except KafkaError as error:
-                log.warning("kafka_out_of_reach", error=type(error).__name__)
+                log.warning("kafka_out_of_reach", **why(error))
         return self._publisher
 
     def _mark(self, lease: leases.Lease, ids: list[str]) -> None:

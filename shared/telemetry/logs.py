@@ -10,7 +10,7 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -22,14 +22,7 @@ NOISY = ("kafka", "pymongo", "werkzeug", "httpx", "urllib3", "apprise", "httpcor
 
 def configure_logging(service: str, role: str, level: int = logging.INFO) -> None:
     """One JSON object a line on standard output, from structlog and the standard library alike."""
-    shared_processors: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-        _trace_id,
-        _safe_exception,
-    ]
+    shared_processors = _processors()
     structlog.configure(
         # Straight to the output: through the standard library a line takes three times as long.
         processors=[*shared_processors, structlog.processors.JSONRenderer(serializer=_json)],
@@ -56,6 +49,17 @@ def configure_logging(service: str, role: str, level: int = logging.INFO) -> Non
     structlog.contextvars.bind_contextvars(service=service, role=role)
 
 
+def configure_command_logging() -> None:
+    """For a command that prints its answer on standard output: only warnings, and to standard error."""
+    structlog.configure(
+        processors=[*_processors(), structlog.processors.JSONRenderer(serializer=_json)],
+        # Asked for at each line: who calls a command within a process may put another stream in its place.
+        logger_factory=lambda name="rujukan": _Output(name, sys.stderr),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        cache_logger_on_first_use=False,
+    )
+
+
 def get_logger(name: str) -> Any:
     """A logger whose first argument is what happened, the rest ids and codes: `log.info("event_parked", key=...)`."""
     return structlog.get_logger(name)
@@ -68,11 +72,22 @@ def _json(entry: Any, **options: Any) -> str:
         return json.dumps(entry, **options)
 
 
-class _Output(structlog.WriteLogger):
-    """Writes lines to standard output, under the name that the logger was asked for by."""
+def _processors() -> list[Any]:
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        _trace_id,
+        _safe_exception,
+    ]
 
-    def __init__(self, name: str = "rujukan") -> None:
-        super().__init__(sys.stdout)
+
+class _Output(structlog.WriteLogger):
+    """Writes lines to standard output or another stream, under the name that the logger was asked for by."""
+
+    def __init__(self, name: str = "rujukan", stream: TextIO | None = None) -> None:
+        super().__init__(stream or sys.stdout)
         self.name = name
 
 
@@ -97,8 +112,13 @@ def _safe_exception(_: Any, __: str, entry: MutableMapping[str, Any]) -> Mutable
 
 
 def _drop_foreign_text(_: Any, __: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Other libraries' messages keep their template, not what was put into it, when they are warnings or worse."""
+    """Other libraries' messages keep their template, not what was put into it, when they are warnings or worse; of an
+    exception its kind, which says why Kafka lets nobody in.
+    """
     record = entry.get("_record")
     if isinstance(record, logging.LogRecord) and record.args and record.levelno >= logging.WARNING:
         entry["event"] = str(record.msg)
+        kinds = [type(each).__name__ for each in record.args if isinstance(each, BaseException)]
+        if kinds:
+            entry["error"] = kinds[0]
     return entry

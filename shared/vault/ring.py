@@ -1,21 +1,79 @@
 """The ring of key-encryption keys: the present one wraps new keysets, older ones only open what they wrapped.
 
-The present key lies in the file that the settings name; while a rotation goes on, older ones lie beside it under their
-ids. A process sees a new or a destroyed key at its next use, without a restart: it looks whether the files changed.
+What a ring is stands in `Ring`. The keys lie in files (`KeyRing`) or in a server (transit.py). In files, the present
+one has the name that the settings give; while a rotation goes on, older ones lie beside it under their ids. A process
+sees a new or a destroyed key at its next use, without a restart: it looks whether the files changed.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
+import tink
 from tink import aead
 
-from shared.vault.keys import KeyEncryptionKey, KeyFileError, load_key_file
+from shared import failpoints
+from shared.vault.keys import KeyEncryptionKey, KeyFileError, create_key_file, load_key_file
 
 
 class KeyMissing(Exception):
     """The key that wrapped this keyset is not there: it was destroyed, or these are another instance's keys."""
+
+
+class UnderWay(Exception):
+    """Another process rotates these keys now."""
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A keyset as it is stored: whose it is, which key wrapped it, and the wrapped bytes."""
+
+    subject: str
+    key_id: str
+    wrapped: bytes
+
+
+class Ring(Protocol):
+    """What wraps keysets, wherever its keys are. Whatever needs a key may raise mongo.Unavailable."""
+
+    @property
+    def present_id(self) -> str:
+        """The id of the key that wraps now. Ids are safe to store beside what their keys wrapped."""
+
+    def sees(self, key_id: str) -> bool:
+        """Whether this ring's present key is the one with this id, or one that came after it."""
+
+    def check(self) -> None:
+        """Raises when no key can be used now."""
+
+    def new_keyset(self, subject: str) -> tuple[str, bytes, aead.Aead]:
+        """A fresh keyset for `subject`: the id of the key that wrapped it, wrapped for storing, and ready for use."""
+
+    def unwrap(self, key_id: str, subject: str, wrapped: bytes) -> aead.Aead:
+        """A stored keyset of `subject`, ready for use. Raises KeyMissing, tink.TinkError."""
+
+    def rewrap(self, keysets: Sequence[Wrapped]) -> list[Wrapped | None]:
+        """The same keysets, wrapped by the present key; None for one that no key here opens."""
+
+    def held(self) -> dict[str, datetime]:
+        """The id of each key that is there, and since when."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Nobody else rotates these keys meanwhile, if that would do harm. Raises UnderWay, OSError."""
+
+    def begin(self) -> str:
+        """Puts a new key in the place of the present one, which goes on opening. Returns the new key's id."""
+
+    def destroy(self, present: str, needed: Collection[str]) -> list[str]:
+        """Destroys the keys before `present` that are not needed. Returns the ids of those that are left."""
 
 
 def older_files(path: Path) -> list[Path]:
@@ -44,6 +102,20 @@ class KeyRing:
         self._refresh()
         return self._present
 
+    @property
+    def present_id(self) -> str:
+        """As Ring."""
+        return self.present.id
+
+    def sees(self, key_id: str) -> bool:
+        """As Ring: what lies beside the present key came before it."""
+        self._refresh()
+        return key_id in self._keys
+
+    def check(self) -> None:
+        """As Ring. Raises KeyFileError."""
+        load_key_file(self._path)
+
     def new_keyset(self, subject: str) -> tuple[str, bytes, aead.Aead]:
         """A fresh keyset for `subject`: the id of the key that wrapped it, wrapped for storing, and ready for use."""
         present = self.present
@@ -60,6 +132,62 @@ class KeyRing:
     def unwrap(self, key_id: str, subject: str, wrapped: bytes) -> aead.Aead:
         """A stored keyset of `subject`, ready for use. Raises KeyMissing, tink.TinkError."""
         return self.key(key_id).unwrap(subject, wrapped)
+
+    def rewrap(self, keysets: Sequence[Wrapped]) -> list[Wrapped | None]:
+        """As Ring."""
+        return [self._rewrapped(keyset, self.present) for keyset in keysets]
+
+    def held(self) -> dict[str, datetime]:
+        """As Ring."""
+        files = (*older_files(self._path), self._path)
+        return {load_key_file(file).id: datetime.fromtimestamp(file.stat().st_mtime, UTC) for file in files}
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """As Ring: of two new keys in one place one would be lost."""
+        with self._path.with_name(f"{self._path.name}.lock").open("a") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UnderWay from None
+            yield
+
+    def begin(self) -> str:
+        """As Ring. The caller is `alone`. Raises KeyFileError, OSError (the folder cannot be written)."""
+        path = self._path
+        kept = older_file(path, load_key_file(path).id)
+        if not kept.exists():
+            os.link(path, kept)
+        _to_disk(path.parent)
+        failpoints.reach("keys.kept")
+        new = path.with_name(f"{path.name}.new")
+        new.unlink(missing_ok=True)
+        create_key_file(new)
+        failpoints.reach("keys.made")
+        new.replace(path)
+        _to_disk(path.parent)
+        failpoints.reach("keys.placed")
+        return load_key_file(path).id
+
+    def destroy(self, present: str, needed: Collection[str]) -> list[str]:
+        """As Ring."""
+        left = []
+        for file in older_files(self._path):
+            key_id = load_key_file(file).id
+            if key_id != present and key_id in needed:
+                left.append(key_id)
+                continue
+            file.unlink()
+            failpoints.reach("keys.destroyed")
+        _to_disk(self._path.parent)
+        return left
+
+    def _rewrapped(self, keyset: Wrapped, present: KeyEncryptionKey) -> Wrapped | None:
+        try:
+            wrapped = present.rewrap(keyset.subject, keyset.wrapped, self.key(keyset.key_id))
+        except (KeyMissing, tink.TinkError):
+            return None
+        return Wrapped(keyset.subject, present.id, wrapped)
 
     def _refresh(self) -> None:
         if self._look() == self._seen:
@@ -84,3 +212,11 @@ class KeyRing:
         present = load_key_file(self._path)
         keys = [load_key_file(path) for path in older_files(self._path)]
         return present, {key.id: key for key in (*keys, present)}
+
+
+def _to_disk(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -10,13 +10,12 @@ work that writes the journal; opening writes an audit entry first: no entry, no 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import tink
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
 from tink import aead
 
 from shared import domain
@@ -24,9 +23,9 @@ from shared.access.actor import Actor
 from shared.access.audit import Audit
 from shared.access.fields import closed, readable
 from shared.journal.unit import Unit
-from shared.mongo import Unavailable, is_unreachable
+from shared.mongo import Unavailable, reachable
 from shared.telemetry.logs import get_logger
-from shared.vault.ring import KeyMissing, KeyRing
+from shared.vault.ring import KeyMissing, Ring
 
 SUBJECTS = "subjects"
 KEYSET = "key:"
@@ -70,21 +69,31 @@ class NotHeld(Exception):
 class Vault:
     """The vault's database with the key-encryption keys. Only intake and cases have a user that may reach it."""
 
-    def __init__(self, database: Database, keys: KeyRing, audit: Audit) -> None:
+    def __init__(self, database: Database, keys: Ring, audit: Audit) -> None:
         self.database = database
         self._subjects = database[SUBJECTS]
         self._keys = keys
         self._audit = audit
         self._asked_again = 0.0
 
-    def create(self, unit: Unit, subject: str, fields: Mapping[str, str] | None = None) -> None:
-        """Begins a subject that is not there yet, with a keyset of its own, and seals its first fields."""
+    def create(
+        self,
+        unit: Unit,
+        subject: str,
+        fields: Mapping[str, str] | None = None,
+        findable: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Begins a subject that is not there yet, with a keyset of its own, and seals its first fields.
+
+        `findable` is by what it can be found (finder.py), kept beside them.
+        """
         self._sees_the_present_key()
         key_id, wrapped, primitive = self._keys.new_keyset(subject)
         _declared(subject, fields or {})
         sealed = {name: _seal(primitive, subject, name, 1, value) for name, value in (fields or {}).items()}
         unit.insert(self._subjects, {"_id": _key_of(subject), "key_id": key_id, "wrapped": wrapped})
-        unit.insert(self._subjects, {"_id": subject, "fields": sealed})
+        found_by = {} if findable is None else {"findable": dict(findable)}
+        unit.insert(self._subjects, {"_id": subject, "fields": sealed, **found_by})
 
     def seal(self, unit: Unit, subject: str, fields: Mapping[str, str]) -> None:
         """Seals fields of a subject that exists, each as its next version. Raises UndeclaredField, NotHeld."""
@@ -118,31 +127,74 @@ class Vault:
         """
         return self._opened(actor, subject, readable(actor, _kind(subject)), purpose)
 
+    def open_granted(self, actor: Actor, subject: str, granted: Collection[str], purpose: str) -> dict[str, str]:
+        """What is held of the fields that a referral to the actor's agency opens, and of no others.
+
+        The caller has seen that the referral is open and theirs. As `open` otherwise.
+        """
+        wanted = [name for name in readable(actor, _kind(subject), granted) if name in granted]
+        return self._opened(actor, subject, wanted, purpose).values
+
     def _opened(self, actor: Actor, subject: str, wanted: Sequence[str], purpose: str) -> Opened:
         self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed")
-        try:
+        with reachable():
             found = list(self._subjects.find(_both(subject)))
-        except PyMongoError as error:
-            if is_unreachable(error):
-                raise Unavailable from None
-            raise
         primitive, held = self._held(subject, found)
         values = {name: _open(primitive, subject, name, held[name]) for name in wanted if name in held}
         return Opened(values, closed(actor, _kind(subject), held))
+
+    def open_many(
+        self, actor: Actor, subjects: Sequence[str], fields: Sequence[str], purpose: str
+    ) -> dict[str, dict[str, str]]:
+        """The named fields of several subjects of one kind, those left out of which nothing is held any more.
+
+        One audit entry for each subject is written before, all or none. Raises NotReadable, Unavailable.
+        """
+        if not subjects:
+            return {}
+        kind = _kind(subjects[0])
+        _declared(subjects[0], fields)
+        if not_open := closed(actor, kind, fields):
+            raise NotReadable(actor.role, not_open)
+        self._audit.record_all(actor, "identity.opened", subjects, fields, purpose, "allowed")
+        with reachable():
+            found = list(self._subjects.find({"_id": {"$in": _all_of(subjects)}}))
+        return self._each(subjects, found, fields)
+
+    def compare(self, unit: Unit, subjects: Sequence[str], fields: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The named fields of several subjects, for the program's own comparing: nothing of it may be shown to anybody,
+        so nothing is recorded."""
+        return self._each(subjects, unit.find(self._subjects, {"_id": {"$in": _all_of(subjects)}}), fields)
+
+    def _each(
+        self, subjects: Sequence[str], found: Sequence[Mapping[str, Any]], fields: Sequence[str]
+    ) -> dict[str, dict[str, str]]:
+        documents = {document["_id"]: document for document in found}
+        opened = {}
+        for subject in subjects:
+            both = [documents[each] for each in (_key_of(subject), subject) if each in documents]
+            try:
+                primitive, held = self._held(subject, both)
+                opened[subject] = {n: _open(primitive, subject, n, held[n]) for n in fields if n in held}
+            except NotHeld:
+                continue
+        return opened
 
     def held(self, unit: Unit, subject: str) -> list[str]:
         """The names of the fields that are held of a subject, which tell nothing; none if there is none."""
         found = unit.find_one(self._subjects, {"_id": subject})
         return list(found["fields"]) if found else []
 
-    def seal_anew(self, unit: Unit, subject: str, fields: Mapping[str, str]) -> None:
+    def seal_anew(self, unit: Unit, subject: str, fields: Mapping[str, str | None]) -> dict[str, str]:
         """Seals fields, and all that is held beside them, under a new keyset: it does not open what was there before.
 
-        Nothing is shown of it, so nothing is recorded. Raises UndeclaredField, NotHeld.
+        A field that is None is held no more. Returns what is held now, for the program's own use: nothing of it may be
+        shown to anybody, so nothing is recorded. Raises UndeclaredField, NotHeld.
         """
         _declared(subject, fields)
         before, held = self._held(subject, unit.find(self._subjects, _both(subject)))
-        values = {**{name: _open(before, subject, name, sealed) for name, sealed in held.items()}, **fields}
+        stays = {name: _open(before, subject, name, sealed) for name, sealed in held.items() if name not in fields}
+        values = stays | {name: value for name, value in fields.items() if value is not None}
         self._sees_the_present_key()
         key_id, wrapped, primitive = self._keys.new_keyset(subject)
         versions = {name: held.get(name, {}).get("version", 0) + 1 for name in values}
@@ -150,6 +202,7 @@ class Vault:
         keyset = {"$set": {"key_id": key_id, "wrapped": wrapped}}
         unit.update(self._subjects, {"_id": _key_of(subject)}, keyset, must_match=True)
         unit.update(self._subjects, {"_id": subject}, {"$set": {"fields": sealed_anew}}, must_match=True)
+        return values
 
     def erase(self, unit: Unit, subject: str) -> int:
         """Deletes the subject's keyset and values, and returns how many fields were held. Older copies of the values
@@ -162,6 +215,10 @@ class Vault:
         unit.delete(self._subjects, {"_id": subject})
         return fields
 
+    def check(self) -> None:
+        """Raises when the vault's keys cannot be used now."""
+        self._keys.check()
+
     def _sees_the_present_key(self) -> None:
         """Raises Unavailable if a rotation has put a key in place that this process cannot see.
 
@@ -171,13 +228,9 @@ class Vault:
         now = time.monotonic()
         if now < self._asked_again:
             return
-        try:
+        with reachable():
             present = self.database[KEYS].find_one({"_id": PRESENT})
-        except PyMongoError as error:
-            if is_unreachable(error):
-                raise Unavailable from None
-            raise
-        if present is not None and present["key_id"] != self._keys.present.id:
+        if present is not None and not self._keys.sees(present["key_id"]):
             log.error("vault_key_missing", key=present["key_id"])
             raise Unavailable
         self._asked_again = now + PRESENT_SECONDS
@@ -204,6 +257,10 @@ def _key_of(subject: str) -> str:
 
 def _both(subject: str) -> dict[str, Any]:
     return {"_id": {"$in": [_key_of(subject), subject]}}
+
+
+def _all_of(subjects: Iterable[str]) -> list[str]:
+    return [each for subject in subjects for each in (_key_of(subject), subject)]
 
 
 def _kind(subject: str) -> str:

@@ -64,6 +64,8 @@ def create_app(
     app.before_request(requests.check)
 
     health.install(app, service, foundation.database)
+    if foundation.vault is not None:
+        health.add_check(app, "vault_keys", foundation.vault.check)
     api = openapi.install(app, service)
     for blueprint in blueprints:
         api.register_blueprint(blueprint, url_prefix=_below(API_PREFIX, blueprint.url_prefix))

@@ -309,10 +309,29 @@ class DateField(wtforms.DateField):
         except (ValueError, OverflowError):
             raise ValueError(_(self.invalid)) from None
 
+    def begin_with(self, day: date) -> None:
+        """Shows a day where nothing was typed yet."""
+        self.data, self.raw_data = day, [str(day.day), str(day.month), str(day.year)]
+
     def post_validate(self, form: Any, validation_stopped: bool) -> None:
         """Keeps `Optional` from taking a date without its day for no date at all."""
         if self.raw_data and any(self.raw_data) and self.data is None and not self.errors:
             raise validators.ValidationError(_(self.invalid))
+
+
+def version_of(text: str | None) -> int:
+    """The version that was sent with a page; 0, which nothing has, for whatever is none."""
+    text = text or ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+class VersionField(wtforms.HiddenField):
+    """The version of the thing that a page shows, to be changed as that."""
+
+    @property
+    def number(self) -> int:
+        """As `version_of`."""
+        return version_of(self.data)
 
 
 def no_day_after_today(today: Callable[[], date]) -> Any:

@@ -5,11 +5,22 @@ In the pseudo-language they are bracketed as translated texts are, for they have
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from shared import domain
-from shared.web.language import language_of_request
+from shared.web.language import N_, language_of_request
 from shared.web.routes import PSEUDO_LANGUAGE
+
+#: What a role is called.
+ROLE_NAMES = {
+    "intake_clerk": N_("Intake clerk"),
+    "case_worker": N_("Case worker"),
+    "supervisor": N_("Supervisor"),
+    "partner_agency": N_("Partner agency"),
+    "analyst": N_("Analyst"),
+    "administrator": N_("Administrator"),
+}
 
 
 def label(kind: str, code: str) -> str:
@@ -28,6 +39,22 @@ def field_name(owner: str, field: str) -> str:
     """What an identifying field of a `person` or a `report` is called."""
     names = domain.identifying_fields(owner)[field].names
     return in_language(names["id"], names["en"])
+
+
+def agency_label(agency: Mapping[str, Any]) -> str:
+    """An agency (`_id`, `kind`, `kecamatan`) by its kind, its kecamatan and the beginning of its id.
+
+    Its name is directory's to show.
+    """
+    parts = [label("agency_kind", agency["kind"])]
+    if agency.get("kecamatan"):
+        parts.append(label("kecamatan", agency["kecamatan"]))
+    return f"{', '.join(parts)} ({agency['_id'].removeprefix('agency-')[:6]})"
+
+
+def language_of_texts() -> str:
+    """The language of this page's words of data: `id`, or `en` also for the pseudo-language."""
+    return "id" if language_of_request() == "id" else "en"
 
 
 def in_language(indonesian: str, english: str) -> str:

@@ -23,6 +23,7 @@ class Link:
 NAVIGATION = (
     Link(N_("Reports"), "/reports", "report.read"),
     Link(N_("Cases"), "/cases", "case.read"),
+    Link(N_("Referrals"), "/referrals", "referral.read"),
     Link(N_("Dashboard"), "/dashboard", "indicator.read"),
     Link(N_("Notifications"), "/subscriptions", "subscription.read"),
     Link(N_("Agencies"), "/agencies", "agency.read"),
@@ -30,6 +31,7 @@ NAVIGATION = (
     Link(N_("Staff"), "/people", "person.manage"),
     Link(N_("Accounts"), "/accounts", "account.manage"),
     Link(N_("Who has looked"), "/audit", "audit.read"),
+    Link(N_("Break-glass"), "/break-glass", "break_glass.read"),
 )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from kafka import KafkaConsumer
 
+from shared.broker import connection
 from shared.events import Message
 from shared.settings import Settings
 from shared.worker.processor import Handler, Record, read
@@ -36,7 +37,7 @@ def onlooker(settings: Settings, role: str, **options: Any) -> KafkaConsumer:
     """
     usual = {"auto_offset_reset": "earliest", "bootstrap_timeout_ms": 5_000}
     return KafkaConsumer(
-        bootstrap_servers=list(settings.kafka_bootstrap),
+        **connection(settings),
         client_id=f"rujukan-{role}-{settings.service}",
         group_id=None,
         enable_auto_commit=False,

@@ -15,12 +15,13 @@ from datetime import datetime
 
 from kafka import ConsumerRebalanceListener, TopicPartition
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError
 from kafka.structs import OffsetAndMetadata
 from pymongo.errors import PyMongoError
 
 from shared import failpoints
-from shared.events.topics import BrokerUnavailable, admin, topic_ids
+from shared.broker import connection, why
+from shared.events.topics import BrokerUnavailable, admin, described, topic_ids
 from shared.foundation import Foundation
 from shared.journal import Unavailable
 from shared.telemetry import metrics
@@ -79,9 +80,13 @@ class Worker:
         if consumer is None:
             return
         try:
+            self._ask_for_topics(stop)
             consumer.subscribe(self._topics, listener=_Listener(self._assigned))
             while not stop.is_set():
                 self._round(consumer, stop)
+        except AuthorizationError as error:
+            log.error("kafka_refused", user=self._settings.kafka_user, **why(error))
+            raise
         finally:
             self._live.close()
             consumer.close(autocommit=False, timeout_ms=CLOSE_MS)
@@ -91,7 +96,7 @@ class Worker:
         while not stop.is_set():
             try:
                 return Consumer(
-                    bootstrap_servers=list(self._settings.kafka_bootstrap),
+                    **connection(self._settings),
                     client_id=f"rujukan-worker-{self._service}",
                     group_id=group_of(self._settings.prefix, self._service),
                     # A member with a name finds its partitions again when it is back within the session's time-out,
@@ -111,9 +116,23 @@ class Worker:
                     bootstrap_timeout_ms=3_000,
                 )
             except KafkaError as error:
-                log.warning("kafka_out_of_reach", error=type(error).__name__)
+                log.warning("kafka_out_of_reach", **why(error))
                 stop.wait(FIRST_BACKOFF_SECONDS)
         return None
+
+    def _ask_for_topics(self, stop: threading.Event) -> None:
+        """Returns when the topics may be read: kafka-python would only see no partitions, and say nothing."""
+        while not stop.is_set():
+            try:
+                with admin(self._settings) as client:
+                    described(client, self._topics)
+                return
+            except AuthorizationError as error:
+                log.error("kafka_refused", user=self._settings.kafka_user, **why(error))
+                stop.wait(LAST_BACKOFF_SECONDS)
+            except (KafkaError, BrokerUnavailable) as error:
+                log.warning("kafka_out_of_reach", **why(error))
+                stop.wait(FIRST_BACKOFF_SECONDS)
 
     def _round(self, consumer: Consumer, stop: threading.Event) -> None:
         polled = consumer.poll(timeout_ms=POLL_MS, max_records=self._batch)

@@ -115,6 +115,20 @@ def test_a_web_container_holds_no_other_service_s_secrets(name: str):
     assert ("token-private" in held) == (service == "directory")
 
 
+def test_who_uses_kafka_says_who_it_is_and_no_web_but_reportings_does():
+    """Seen to fail with a password given to web-intake, and with KAFKA_SECURITY left out of the role of all."""
+    for name, role in ROLES.items():
+        if name == "init":
+            assert role["network_mode"] == "service:kafka", "only inside is it the administrator"
+            assert role["environment"]["KAFKA_BOOTSTRAP_SERVERS"] == "127.0.0.1:9094"
+            continue
+        uses = role["command"][1] in ("relay", "worker", "flows") or name == "web-reporting"
+        held = {secret for secret in role["secrets"] if secret.endswith("-kafka-password")}
+        assert held == ({f"{service}-kafka-password" for service in _services_of(name)} if uses else set()), name
+        assert ("KAFKA_SECURITY" in role["environment"]) == uses, name
+        assert "network_mode" not in role, name
+
+
 @pytest.mark.parametrize("name", ROLES)
 def test_whoever_uses_the_vaults_key_has_its_whole_folder(name: str):
     """A rotation renames a new file over the key: a container with that file alone would keep the old one."""

@@ -29,7 +29,8 @@ PAGES = {
     "intake_clerk": ["/", "/reports", "/reports/new", "/reports/{report}", "/dashboard", "/agencies", "/companies",
                      "/people", "/accounts", "/intake/api-docs"],
     "case_worker": ["/", "/sessions", "/cases", "/cases/{case}", "/reports/{report}"],
-    "supervisor": ["/", "/dashboard", "/cases?stage=", "/subscriptions", "/agencies/new", "/agencies/{agency}",
+    "supervisor": ["/", "/dashboard", "/cases?stage=", "/cases/{case}", "/break-glass", "/break-glass/{grant}",
+                   "/break-glass/new?case={case}", "/subscriptions", "/agencies/new", "/agencies/{agency}",
                    "/agencies/{agency}/edit", "/companies/new", "/companies/{company}", "/reporting/api-docs"],
     "partner_agency": ["/", "/subscriptions", "/subscriptions/new", "/dashboard", "/notifications/api-docs"],
     "analyst": ["/", "/dashboard"],
@@ -38,8 +39,9 @@ PAGES = {
 }  # fmt: skip
 #: role -> forms that are sent empty, with the error state that comes.
 FORMS = {None: ["/sign-in"], "intake_clerk": ["/reports/new"], "partner_agency": ["/subscriptions/new"],
-         "administrator": ["/people/new"], "supervisor": ["/agencies/new", "/companies/new"],
-         "case_worker": ["/cases/{case}"]}  # fmt: skip
+         "administrator": ["/people/new"],
+         "supervisor": ["/agencies/new", "/companies/new", "/break-glass/new?case={case}"],
+         "case_worker": ["/cases/{case}/commands/take_step?about=screen"]}  # fmt: skip
 
 
 #: Our numbers in the title of a page.
@@ -59,7 +61,9 @@ def things(stack: Stack) -> dict[str, str]:
         kind: supervisor.call("GET", f"/api/v1/{kind}?page_size=1").json()["items"][0]["id"]
         for kind in ("agencies", "companies")
     }
+    glass = {"case_number": case["case_number"], "reason": "danger_now"}
     return {
+        "grant": supervisor.call("POST", "/api/v1/break-glass", glass).json()["grant_id"],
         "report": report["number"],
         "case": case["case_number"],
         "agency": first["agencies"],

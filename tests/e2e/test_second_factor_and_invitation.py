@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pyotp
 import pytest
-from werkzeug.serving import make_server
 
 from services.directory import seed
 from services.directory.seed import DEMONSTRATION_ACCOUNTS, DEMONSTRATION_PASSWORD
 from tests.integration.directory.conftest import app, clock, door, foundation, quick_hashing  # noqa: F401
 from tests.support.browser import Browser, check_error_state, check_page, require_browser
+from tests.support.web import served
 
 pytestmark = [pytest.mark.mongo, pytest.mark.browser]
 
@@ -28,15 +27,8 @@ def address(foundation, door) -> Iterator[str]:  # noqa: F811
     """The front door at a real address, with the demonstration's directory behind it."""
     require_browser()
     seed.seed(foundation)
-    server = make_server("127.0.0.1", 0, door, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+    with served(door) as address:
+        yield address
 
 
 def press(page, name):

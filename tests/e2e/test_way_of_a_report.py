@@ -86,11 +86,12 @@ def test_a_report_reaches_case_agency_and_dashboard(stack: Stack, javascript: bo
         browser.sign_in(stack.url, pendamping.email, pendamping.password)
         page = browser.open(f"{stack.url}/id/cases/{opened['case_number']}")
         assert name not in page.content()
-        page.check("input[name=risk][value=high]")
+        page.click("text=Lakukan penapisan")
+        page.check("input[name=fact_risk][value=high]")
         page.locator("main form button[type=submit]").last.click()
         page.wait_for_selector(".govuk-notification-banner--success")
         screened = worker.call("GET", f"/api/v1/cases/{opened['case_number']}").json()
-        assert (screened["stage"], screened["risk"]) == ("assessment", "high")
+        assert (screened["stage"], screened["facts"]) == ("emergency", {"risk": "high"})
 
 
 def test_a_report_by_api_travels_the_same_way(stack: Stack) -> None:

@@ -17,15 +17,15 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.state import ROOT
-from tests.performance import backlog, product, relay, worker
+from tests.performance import backlog, clock, engine, locked, product, relay, search, worker
 from tests.performance.figures import Figure
 from tests.performance.ground import ground
 from tests.support.stack import Stack
 
 BUILD = ROOT / "build"
 OF_THE_PRODUCT = ("starts", "memory", "latencies", "intake")
-OF_PARTS = ("worker", "relay")
-LONG = ("growth", "backlog")
+OF_PARTS = ("worker", "relay", "locked", "engine")
+LONG = ("growth", "backlog", "clock", "search")
 PARTS = (*OF_THE_PRODUCT, *OF_PARTS, *LONG)
 
 
@@ -57,7 +57,7 @@ def of_the_product(parts: list[str], seconds: float, console: Console) -> list[F
     return figures
 
 
-def of_parts(parts: list[str], entries: int, console: Console) -> list[Figure]:
+def of_parts(parts: list[str], sizes: argparse.Namespace, console: Console) -> list[Figure]:
     """The named figures of single parts, on a mongod and a Kafka of their own."""
     figures: list[Figure] = []
     with ground() as here:
@@ -67,12 +67,24 @@ def of_parts(parts: list[str], entries: int, console: Console) -> list[Figure]:
         if "relay" in parts:
             console.print("the relay beside its floor …")
             figures += relay.figures(here)
+        if "locked" in parts:
+            console.print(f"opening identities, the audit log's share, and a rotation of {sizes.keysets:,} keysets …")
+            figures += locked.figures(here, sizes.keysets)
+        if "engine" in parts:
+            console.print("the engine beside SpiffWorkflow, and the check …")
+            figures += engine.figures(here, engine.Sizes(parallel=sizes.parallel))
         if "growth" in parts:
             console.print("relay and worker with 10,000 and 1,000,000 entries behind them …")
             figures += [*relay.growth(here), *worker.growth(here)]
+        if "clock" in parts:
+            console.print(f"a sweep over {sizes.cases:,} open cases …")
+            figures += clock.figures(here, sizes.cases)
+        if "search" in parts:
+            console.print("finding a child among more and more …")
+            figures += search.figures(here, sizes.persons)
         if "backlog" in parts:
-            console.print(f"catching up with a backlog of {entries:,} …")
-            figures += backlog.figures(here, entries)
+            console.print(f"catching up with a backlog of {sizes.entries:,} …")
+            figures += backlog.figures(here, sizes.entries)
     return figures
 
 
@@ -88,13 +100,17 @@ def main() -> int:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=usual, help=f"only these; {', '.join(LONG)}: long")
     parser.add_argument("--seconds", type=float, default=10, help="length of one load (default 10)")
     parser.add_argument("--entries", type=int, default=backlog.ENTRIES, help="of the backlog (default 200000)")
+    parser.add_argument("--cases", type=int, default=clock.CASES, help="open ones for the clock (default 1000000)")
+    parser.add_argument("--persons", type=int, default=search.PERSONS, help="at most, to find (default 100000)")
+    parser.add_argument("--keysets", type=int, default=locked.KEYSETS, help="that are rotated (default 100000)")
+    parser.add_argument("--parallel", type=int, default=engine.PARALLEL, help="referrals in the check (default 8)")
     options = parser.parse_args()
     console = Console(stderr=True)
     figures: list[Figure] = []
     if set(options.parts) & {*OF_THE_PRODUCT, "growth"}:
         figures += of_the_product(options.parts, options.seconds, console)
     if set(options.parts) & {*OF_PARTS, *LONG}:
-        figures += of_parts(options.parts, options.entries, console)
+        figures += of_parts(options.parts, options, console)
     table = Table("figure", "value", "unit", "floor", "ratio", "goal", "met")
     for figure in figures:
         cells = ["" if value is None else str(value) for value in asdict(figure).values()]

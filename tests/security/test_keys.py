@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -19,8 +20,10 @@ from shared.ids import new_id
 from shared.mongo import Unavailable
 from shared.settings import load
 from shared.vault import NotHeld, rotation
+from shared.vault.finder import beside
 from shared.vault.keys import create_key_file, load_key_file
 from shared.vault.ring import KeyMissing, KeyRing, older_files
+from shared.vault.search_key import create_search_key_file
 
 pytestmark = pytest.mark.mongo
 
@@ -35,6 +38,7 @@ def key_file(tmp_path) -> Path:
     path = tmp_path / "keys" / "vault.json"
     path.parent.mkdir()
     create_key_file(path)
+    create_search_key_file(beside(path))
     return path
 
 
@@ -95,6 +99,20 @@ def test_after_a_rotation_everybody_opens_and_there_is_one_key(intake, rotate, k
     assert f'"key": "{present}"' in told.stdout and '"keysets": 1101' in told.stdout
 
 
+def test_a_program_is_told_how_far_a_rotation_is(intake, rotate, key_file) -> None:
+    """An object a line, and nothing else on standard output. Seen to fail with the words for a person."""
+    sealed(intake, 600)
+    done = rotate("--grace", "0", "--json")
+    assert done.returncode == 0, done.stderr
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert told[0] == {"step": "begun", "key": load_key_file(key_file).id}
+    assert [line["done"] for line in told if line["step"] == "rewrapping"] == [0, 500, 600]
+    assert told[-2:] == [{"step": "waiting", "seconds": 0.0}, {"step": "done", "destroyed": True}]
+    rotate("--grace", "0", failpoints="keys.rewrapped=kill")
+    again = [json.loads(line) for line in rotate("--grace", "0", "--json", "--keep-old").stdout.splitlines()]
+    assert again[0] == {"step": "resumed"} and again[-1] == {"step": "done", "destroyed": False}
+
+
 @pytest.mark.parametrize("moment", ["keys.kept", "keys.made", "keys.placed", "keys.rewrapped", "keys.destroyed"])
 def test_a_rotation_that_is_killed_is_gone_on_with(intake, rotate, key_file, moment) -> None:
     """At each step. Everybody opens in between and afterwards, and in the end there is one key, another one."""
@@ -109,6 +127,16 @@ def test_a_rotation_that_is_killed_is_gone_on_with(intake, rotate, key_file, mom
     assert present != before and older_files(key_file) == []
     assert rotation.count(intake.sealed.database) == {present: 601}
     assert all(name_of(intake, person) for person in (*people, between))
+
+
+def test_registering_goes_on_though_a_later_rotation_was_killed_before_the_database_heard(intake, rotate) -> None:
+    """Seen to fail where only the key that the database names may seal."""
+    sealed(intake)
+    assert rotate("--grace", "0").returncode == 0
+    assert rotate("--grace", "0", failpoints="keys.placed=kill").returncode == -9
+    intake.sealed._asked_again = 0.0
+    [between] = sealed(intake)
+    assert name_of(intake, between)
 
 
 def test_reading_and_registering_go_on_while_it_runs(intake, rotate, key_file) -> None:
@@ -162,6 +190,7 @@ def test_a_process_that_cannot_see_the_present_key_seals_nothing(intake, rotate,
     alone = tmp_path / "alone" / "vault.json"
     alone.parent.mkdir()
     os.link(key_file, alone)
+    os.link(beside(key_file), beside(alone))
     other = Foundation.start(load("intake", environ | {"RUJUKAN_VAULT_KEY_FILE": str(alone)}))
     assert rotate("--grace", "0").returncode == 0
     with pytest.raises(Unavailable):
@@ -174,7 +203,7 @@ def test_a_process_that_cannot_see_the_present_key_seals_nothing(intake, rotate,
 def test_two_rotations_at_once_are_one(intake, rotate, key_file) -> None:
     """Of two new keys that replace each other one would be lost. Seen to fail without the lock."""
     sealed(intake)
-    with rotation.alone(key_file):
+    with KeyRing(key_file).alone():
         second = rotate("--grace", "0")
     assert second.returncode == 1 and "rotated already" in second.stderr
     assert older_files(key_file) == []

@@ -45,6 +45,9 @@ OPEN = {
     "POST /id/sign-in/second-factor",
     "GET /id/sign-in/set-up",
     "POST /id/sign-in/set-up",
+    "GET /id/sign-in/provider",
+    "GET /id/sign-in/no-account",
+    "GET /directory/sign-in/callback",
     "GET /id/new-password",
     "POST /id/new-password",
     "POST /api/v1/accounts/password",
@@ -59,6 +62,7 @@ TAKEN = {
     "POST /api/v1/people": {"agency_id"},
     "PATCH /api/v1/people/<id>": {"agency_id"},
     "POST /api/v1/subscriptions": {"agency_id"},
+    "POST /api/v1/cases/<id>/commands": {"agency_id"},
 }
 
 

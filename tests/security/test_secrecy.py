@@ -104,6 +104,7 @@ def test_04_every_declared_field_has_a_canary() -> None:
     sent = {"person": set(report["children"][0]) & set(PERSON), "report": {"narrative"}}
     sent["report"] |= {*(f"reporter_{name}" for name in report["reporter"])}
     sent["report"] |= {*(f"workplace_{name}" for name in report["workplace"])}
+    sent["report"] |= {*(f"transfer_{name}" for name in report["transfer"])}
     sent["attachment"] = set(FILE)
     for owner, taken in sent.items():
         assert taken | set(NOT_TAKEN[owner]) == set(domain.identifying_fields(owner))
@@ -196,14 +197,14 @@ def test_04_a_planted_canary_is_found_in_each_kind_of_place(stack: Stack) -> Non
         producer = KafkaProducer(bootstrap_servers=list(bootstrap))
         producer.send("cases.events", key=b"no event of ours", value=canary.value("narrative").encode()).get(20)
         producer.close()
-        for reader in ("reporting", "notifications"):  # which park what they cannot read, as it came
+        for reader in ("intake", "reporting", "notifications"):  # which park what they cannot read, as it came
             wait_for(lambda reader=reader: stack.database()[reader]["parked"].find_one(), f"parked by {reader}")
         with receiver() as agency:
             urllib3.request("POST", agency.url, body=canary.value("name").encode())
             found = set(canary.hits(everywhere(stack, agency, None)))
         expected = {*(f"reporting.planted_{name}" for name in values), "local.oplog.rs"}
         expected |= {str(planted), str(mongod_log), "topic cases.events", "a webhook"}
-        expected |= {"reporting.parked", "notifications.parked"}
+        expected |= {"intake.parked", "reporting.parked", "notifications.parked"}
         assert found == expected
     finally:
         for name in values:

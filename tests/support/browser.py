@@ -155,6 +155,7 @@ def check_keyboard(page: Page) -> None:
     page.evaluate("document.activeElement?.blur?.(); window.scrollTo(0, 0)")
     page.reload(wait_until="load")
     _settle(page)
+    page.evaluate("document.querySelectorAll('main details').forEach(each => each.open = true)")  # what they hide too
     page.keyboard.press("Tab")
     first = page.evaluate("document.activeElement.className")
     assert "govuk-skip-link" in first, f"{page.url}: the first Tab goes to {first!r}, not to the skip link"
@@ -184,7 +185,7 @@ WHERE = """() => {
   return path.join('/');
 }"""
 UNREACHED = """seen => [...document.querySelectorAll(
-    'main a[href], main button, main select, main textarea, main input')]
+    'main a[href], main button, main select, main textarea, main input, main summary')]
   .filter(e => e.type !== 'hidden' && !e.disabled && e.getClientRects().length && e.type !== 'radio')
   .filter(e => { const path = [];
     for (let n = e; n && n !== document.documentElement; n = n.parentElement)

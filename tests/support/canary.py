@@ -47,13 +47,14 @@ class Canary:
         """A report with a canary in each of the fields that are declared as identifying."""
         person = {field: self.value(field) for field in domain.identifying_fields("person") if field in PERSON}
         return {
-            "channel": "walk_in",
+            "channel": "transfer_in",
             "received_on": "2026-03-02",
             "kelurahan": "33.75.02.1010",
             "work_type": "batik",
             "children": [{**person, "sex": "female", "age_years": 12}],
             "reporter": {"name": self.value("reporter_name"), "phone": self.value("reporter_phone")},
             "workplace": {"name": self.value("workplace_name"), "address": self.value("workplace_address")},
+            "transfer": {"office": self.value("transfer_office"), "reference": self.value("transfer_reference")},
             "narrative": self.value("narrative"),
         }
 

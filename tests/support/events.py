@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from shared.events import CATALOGUE
-from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Moment, Number, Part
+from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Moment, Number, Part, Term
 
 
 def example(name: str) -> dict[str, Any]:
@@ -25,6 +25,8 @@ def _value(field: fields.Field[Any]) -> Any:
             return f"{field.pattern.partition('-')[0]}-{'a' * 32}"
         case Number():
             return f"{field.pattern[0]}-7K3M9-Q2X4T-5"
+        case Term():
+            return "word"
         case Code():
             return min(field.known)
         case Flag():

@@ -22,7 +22,7 @@ from tests.support.receiver import Receiver
 from tests.support.reports import a_report
 from tests.support.stack import Client, Stack, wait_for
 
-READERS = ("cases", "notifications", "reporting")
+READERS = ("intake", "cases", "notifications", "reporting")
 
 
 class Load:

@@ -16,7 +16,7 @@ import pymongo
 
 from deploy import database_users
 from deploy.local import kafka, leash, mongod, secrets
-from deploy.local.ports import LOOPBACK, free_port
+from deploy.local.ports import LOOPBACK, free_port, wait_until
 
 
 class Server:
@@ -55,8 +55,12 @@ class Server:
             self.kill()
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nobody answers."""
+        """SIGSTOP: connections stay open and nobody answers. Returns when every thread stands still: on a busy machine
+        one may still carry out a command after the signal was sent."""
         self._signal(signal.SIGSTOP)
+        if self.process is not None and self.process.poll() is None:
+            threads = Path(f"/proc/{self.process.pid}/task")
+            wait_until(lambda: all(_stands_still(each) for each in threads.iterdir()), 30, "the signal", pause=0.01)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
@@ -68,6 +72,13 @@ class Server:
     def _wait(self, seconds: float) -> None:
         if self.process is not None:
             self.process.wait(seconds)
+
+
+def _stands_still(thread: Path) -> bool:
+    try:
+        return (thread / "stat").read_text().rpartition(")")[2].split()[0] in "TtZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True  # it has ended
 
 
 class Mongo(Server):

@@ -4,12 +4,16 @@ front door does (a token, the Origin of our own page, the CSRF token of the page
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask
+from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from shared.access import Actor
@@ -17,6 +21,35 @@ from shared.access.tokens import HEADER, create_key_files, issue, load_private_k
 from shared.settings import Settings
 
 ORIGIN = "https://localhost"
+
+
+Wsgi = Callable[..., Any]
+
+
+def signed_in(app: Flask, actor: Actor) -> Wsgi:
+    """The application as a person signed in finds it: the front door's headers are added to each request."""
+    key = load_private_key(app.extensions["rujukan"].settings.token_private_key_file or "")
+
+    def application(environ: dict[str, Any], start: Any) -> Any:
+        environ[f"HTTP_{HEADER.upper().replace('-', '_')}"] = issue(key, actor)
+        environ["HTTP_X_RUJUKAN_AUTH"] = "cookie"
+        return app.wsgi_app(environ, start)
+
+    return application
+
+
+@contextmanager
+def served(application: Wsgi, host: str = "127.0.0.1") -> Iterator[str]:
+    """The application at a real address, for a browser."""
+    server = make_server(host, 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://{host}:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(10)
+        server.server_close()
 
 
 class AnsweringDatabase:

@@ -23,9 +23,24 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Open(Command):
-    """Open a case. `at` is when the report was received, from which its deadlines count."""
+    """Open a case. `at` is when the report was received, from which its deadlines count.
+
+    `transferred`: another office hands it over to us, and waits for a word that we have it.
+    """
 
     case_id: str
+    about: Mapping[str, str] = field(default_factory=dict)
+    transferred: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinReport(Command):
+    """A further report about the child of the case. `at` is when it was received; `about` as a case of its own would
+    have it."""
+
+    report_id: str
+    child_id: str
+    person_id: str | None
     about: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -63,12 +78,15 @@ class WithdrawConsent(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class RequestReferral(Command):
-    """Ask an agency for a service."""
+    """Ask an agency for a service. Which services it gives may be unknown (None), where a history is played again; it
+    serves the kecamatan of `agency_areas`, or the whole city if none is named."""
 
     referral_id: str
     kind: str
     agency_id: str
     agency_kind: str
+    agency_services: tuple[str, ...] | None = None
+    agency_areas: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +160,12 @@ class FinishTask(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Tick(Command):
-    """Say what the clock has reached, each thing once. `suitable`: referral id -> agencies that could take it over.
+    """Say what the clock has reached, each thing once. `suitable`: referral id -> agencies that could take it over, the
+    best first. `room`: agency -> how many open referrals of this case it has room for; any number if it is not named.
 
     `only` limits it to one deadline (name, subject).
     """
 
     suitable: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    room: Mapping[str, int] = field(default_factory=dict)
     only: tuple[str, str] | None = None

@@ -5,7 +5,7 @@ Each is a moment in the case, not a timer: a clock that stood still says late wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,13 @@ def of_stage(
     """The deadlines that begin with a stage. One that had passed when it was entered is late, not breached."""
     rules = (rule for rule in definition.deadlines.values() if stage in rule.stages)
     return [begun for rule in rules if (begun := _begin(rule, "", known, at, now)) is not None]
+
+
+def of_report(
+    definition: Definition, report_id: str, known: Mapping[str, Any], at: datetime, now: datetime
+) -> list[Deadline]:
+    """The deadlines that begin with a report that joins the case."""
+    return [begun for rule in definition.of_reports() if (begun := _begin(rule, report_id, known, at, now)) is not None]
 
 
 def of_referral(
@@ -73,6 +80,22 @@ def resumed(definition: Definition, each: Deadline, at: datetime) -> Deadline:
     )
 
 
+def begun(rule: DeadlineRule, subject: str, at: datetime, length: Duration, due_at: datetime) -> Deadline:
+    """A deadline that runs since `at` for so long, with its reminder and its expiry."""
+    expires_at = None if rule.expires is None else rule.expires.after(due_at)
+    return Deadline(rule.name, subject, due_at, _remind_at(rule, at, length, due_at), expires_at)
+
+
+def moved(definition: Definition, entries: Sequence[Mapping[str, Any]]) -> tuple[Deadline, ...]:
+    """Deadlines as a migration has carried them: each in its phase, and standing still where it does."""
+    found = []
+    for each, entry in zip(read(entries), entries, strict=True):
+        in_phase = each.but(phase=entry["phase"])
+        since = entry["still_since"]
+        found.append(in_phase if since is None else paused(definition, in_phase, since))
+    return tuple(found)
+
+
 def written(deadlines: Iterable[Deadline]) -> list[dict[str, Any]]:
     """Deadlines as an event carries them."""
     return [
@@ -110,8 +133,7 @@ def _begin(rule: DeadlineRule, subject: str, known: Mapping[str, Any], at: datet
     due_at = length.after(at)
     if due_at <= now and at < now:
         return Deadline(rule.name, subject, due_at, phase=LATE)
-    expires_at = None if rule.expires is None else rule.expires.after(due_at)
-    return Deadline(rule.name, subject, due_at, _remind_at(rule, at, length, due_at), expires_at)
+    return begun(rule, subject, at, length, due_at)
 
 
 def _remind_at(rule: DeadlineRule, at: datetime, length: Duration, due_at: datetime) -> datetime | None:

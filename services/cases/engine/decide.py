@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from services.cases.engine import deadlines, referrals
+from services.cases.engine import deadlines, joining, referrals
 from services.cases.engine.commands import (
     Approve,
     Command,
     FinishTask,
     GiveConsent,
+    JoinReport,
     OnReferral,
     Open,
     PauseClock,
@@ -29,7 +30,8 @@ from services.cases.engine.definition import Definition, Step
 from services.cases.engine.evolve import evolve
 from services.cases.engine.guards import Guard
 from services.cases.engine.refusals import Reason, Refusal, reason
-from services.cases.engine.state import Case, Deadline, Event
+from services.cases.engine.state import CONFIRM_TRANSFER, Case, Deadline, Event
+from shared.ids import derived_id
 
 
 def decide(definition: Definition, case: Case | None, command: Command) -> tuple[Event, ...] | Refusal:
@@ -53,6 +55,8 @@ def situation(definition: Definition, case: Case, command: Command) -> Iterator[
                 yield reason("unknown_step", step=command.step)
             else:
                 yield from _step_situation(definition, case, step, command)
+        case RequestReferral() | OnReferral():
+            yield from referrals.situation(definition, case, command)
         case Approve():
             yield from _approval_situation(definition, case, command)
         case Reject():
@@ -60,14 +64,17 @@ def situation(definition: Definition, case: Case, command: Command) -> Iterator[
                 yield reason("nothing_awaited")
             elif command.by.id != case.awaited.by:
                 yield from _role(definition.steps[case.awaited.step].approved_by, command)
+        case JoinReport():
+            yield from joining.situation(definition, case)
         case GiveConsent() | WithdrawConsent() | PauseClock() | ResumeClock() | FinishTask():
             yield from _management(definition, case, command)
-        case RequestReferral() | OnReferral():
-            yield from referrals.situation(definition, case, command)
 
 
 def details(definition: Definition, case: Case, command: Command) -> Iterator[Reason]:
-    """What is wrong with what a command says."""
+    """What is wrong with what a command says. The clock says nothing but what time it is, and a report that joins may
+    have been received before the case opened."""
+    if isinstance(command, Tick | JoinReport):
+        return
     if command.at > command.now:
         yield reason("in_the_future")
     if command.at < case.opened_at:
@@ -88,6 +95,8 @@ def _events(definition: Definition, case: Case, command: Command) -> Iterator[Ev
                 yield Event("case.step_proposed", data, command.at)
             else:
                 yield _step_taken(definition, case, step, command.facts, command)
+        case RequestReferral() | OnReferral():
+            yield from referrals.events(definition, case, command)
         case Approve() if case.awaited is not None:
             step = definition.steps[case.awaited.step]
             yield _step_taken(definition, case, step, case.awaited.facts, command)
@@ -105,10 +114,10 @@ def _events(definition: Definition, case: Case, command: Command) -> Iterator[Ev
             yield _resumed(definition, case, command)
         case FinishTask():
             yield Event("case.task_finished", {"task_id": command.task_id}, command.at)
+        case JoinReport():
+            yield joining.joined(definition, case, command)
         case Tick():
             yield from _ticked(definition, case, command)
-        case RequestReferral() | OnReferral():
-            yield from referrals.events(definition, case, command)
 
 
 def _opened(definition: Definition, command: Open) -> Iterator[Event]:
@@ -121,6 +130,9 @@ def _opened(definition: Definition, command: Open) -> Iterator[Event]:
         "deadlines": deadlines.written(begun),
     }
     yield Event("case.opened", data, command.at)
+    if command.transferred:
+        task_id = derived_id("task", command.case_id, CONFIRM_TRANSFER)
+        yield Event("case.transfer_received", {"task_id": task_id}, command.at)
 
 
 def _step_situation(definition: Definition, case: Case, step: Step, command: Command) -> Iterator[Reason]:
@@ -146,6 +158,7 @@ def _approval_situation(definition: Definition, case: Case, command: Command) ->
 
 
 def _conditions(definition: Definition, case: Case, step: Step) -> Iterator[Reason]:
+    yield from joining.in_the_way(definition, case, step)
     for consent in step.consents:
         if consent not in case.consents:
             yield reason("no_consent", consent=consent)
@@ -205,7 +218,8 @@ def _step_taken(definition: Definition, case: Case, step: Step, facts: Any, comm
     new = dict(facts)
     led = (each.stage for each in step.to if each.when is None or holds(definition, case, each.when, new))
     stage = next(led, None)
-    data: dict[str, Any] = {"step": step.name, "facts": new, "from": case.stage, "to": stage or case.stage}
+    data: dict[str, Any] = {"step": step.name, "facts": new, "from_stage": case.stage}
+    data["to_stage"] = stage or case.stage
     data["by"] = command.by.id
     if stage is not None:
         known = {**case.about, **case.facts, **new}

@@ -6,7 +6,7 @@ Values only; how they are written in YAML and what is wrong with a file is readi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,9 @@ from shared.domain.working_time import (
     working_days_between,
     working_hours_between,
 )
+
+OF_REPORT = "report"
+"""What the names of deadlines begin with that a report has which joins a case."""
 
 HOURS, WORKING_HOURS, WORKING_DAYS = "hours", "working_hours", "working_days"
 UNITS = (HOURS, WORKING_HOURS, WORKING_DAYS)
@@ -130,7 +133,10 @@ class DeadlineRule:
 
 @dataclass(frozen=True)
 class ReferralKind:
-    """A service that another agency gives: which kinds of agency, by which consents, and what of the record it sees."""
+    """A service that another agency gives: which kinds of agency, by which consents, and what of the record it sees.
+
+    `service_kind` is the service as the directory of agencies knows it; None: whoever is of a right kind gives it.
+    """
 
     name: str
     names: Names
@@ -138,9 +144,10 @@ class ReferralKind:
     stages: tuple[str, ...]
     consents: tuple[str, ...]
     sees: tuple[str, ...]
-    outcomes: tuple[str, ...]
+    outcomes: Mapping[str, Names]
     response: DeadlineRule
     service: DeadlineRule | None = None
+    service_kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,44 @@ class Pause:
     name: str
     names: Names
     deadlines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TakesOver:
+    """How cases of an older version come to this one: the words that are called otherwise there, by their old word.
+
+    A word that is not named keeps its name; one that leads to None is dropped. `values` are of an old fact.
+    """
+
+    version: int
+    stages: Mapping[str, str] = field(default_factory=dict)
+    steps: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str | None] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    consents: Mapping[str, str | None] = field(default_factory=dict)
+    referrals: Mapping[str, str] = field(default_factory=dict)
+    pauses: Mapping[str, str | None] = field(default_factory=dict)
+    deadlines: Mapping[str, str] = field(default_factory=dict)
+
+    def stage(self, name: str) -> str:
+        """What an old stage is called."""
+        return self.stages.get(name, name)
+
+    def value(self, fact: str, value: str) -> str:
+        """What a value of an old fact is called."""
+        return self.values.get(fact, {}).get(value, value)
+
+    def translated(self, facts: Mapping[str, str]) -> dict[str, str]:
+        """Old facts in new words, without those that are dropped."""
+        named = {fact: self.facts.get(fact, fact) for fact in facts}
+        return {name: self.value(fact, facts[fact]) for fact, name in named.items() if name is not None}
+
+    def deadline(self, name: str) -> str:
+        """What an old deadline is called: a stage's, that of a kind of referral, or of a report that joined."""
+        what, _, kind = name.partition(":")
+        if what == OF_REPORT:
+            return f"{what}:{self.deadlines.get(kind, kind)}"
+        return f"{what}:{self.referrals.get(kind, kind)}" if kind else self.deadlines.get(name, name)
 
 
 @dataclass(frozen=True)
@@ -181,6 +226,7 @@ class Definition:
     answered_by: tuple[str, ...]
     decline_reasons: Mapping[str, Names]
     revoke_reasons: Mapping[str, Names]
+    takes_over: TakesOver | None = None
     marks: Mapping[tuple[str | int, ...], tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
     """Line and column (from 1) of what stands at a path of the file: how a fault found later gets its place."""
 
@@ -190,11 +236,20 @@ class Definition:
         return f"{self.name}@{self.version}"
 
     def rule(self, name: str) -> DeadlineRule | None:
-        """A deadline's rule by its name: a stage's, or `response:<kind>` and `service:<kind>`."""
+        """A deadline's rule by its name: a stage's, `response:<kind>` and `service:<kind>`, or `report:<deadline>`."""
         what, _, kind = name.partition(":")
         if not kind:
             return self.deadlines.get(name)
+        if what == OF_REPORT:
+            return None if kind not in self.deadlines else replace(self.deadlines[kind], name=name)
         referral = self.referrals.get(kind)
         if referral is None:
             return None
         return referral.response if what == "response" else referral.service
+
+    def of_reports(self) -> list[DeadlineRule]:
+        """The rules of a report that joins a case: it is read in the time in which a new one is screened."""
+        rules = (
+            self.rule(f"{OF_REPORT}:{each.name}") for each in self.deadlines.values() if self.begins in each.stages
+        )
+        return [rule for rule in rules if rule is not None]

@@ -10,11 +10,13 @@ from services.cases.engine.definition import Definition
 from services.cases.engine.state import (
     ACCEPTED,
     BREACHED,
+    CONFIRM_TRANSFER,
     DECLINED,
     DONE,
     EXPIRED,
     IN_SERVICE,
     PAUSED,
+    READ_REPORT,
     REMINDED,
     REVOKED,
     Awaited,
@@ -32,7 +34,7 @@ def evolve(definition: Definition, case: Case | None, event: Event) -> Case:
         return _opened(event)
     if case is None:
         raise ValueError(f"{event.type} before case.opened")
-    return _CHANGES[event.type](definition, case, event).but(version=case.version + 1)
+    return case.but(version=case.version + 1, **_CHANGES[event.type](definition, case, event))
 
 
 def _opened(event: Event) -> Case:
@@ -47,123 +49,170 @@ def _opened(event: Event) -> Case:
     )
 
 
-def _step_proposed(_: Definition, case: Case, event: Event) -> Case:
+# --- What each type of event changes: the new values by field of the case --------------------------------------------
+
+Changes = dict[str, Any]
+
+
+def _step_proposed(_: Definition, __: Case, event: Event) -> Changes:
     data = event.data
-    return case.but(awaited=Awaited(data["step"], dict(data["facts"]), data["by"], event.at))
+    return {"awaited": Awaited(data["step"], dict(data["facts"]), data["by"], event.at)}
 
 
-def _step_rejected(_: Definition, case: Case, __: Event) -> Case:
-    return case.but(awaited=None)
+def _step_rejected(_: Definition, __: Case, ___: Event) -> Changes:
+    return {"awaited": None}
 
 
-def _step_taken(definition: Definition, case: Case, event: Event) -> Case:
+def _step_taken(definition: Definition, case: Case, event: Event) -> Changes:
     data = event.data
-    after = case.but(stage=data["to"], facts={**case.facts, **data["facts"]}, awaited=None)
+    changes: Changes = {"stage": data["to_stage"], "facts": {**case.facts, **data["facts"]}, "awaited": None}
     if "deadlines" not in data:  # it stays where it is, and so does what is due
-        return after
-    if definition.stages[data["to"]].final:
-        after = after.but(pauses=frozenset())
-    of_referrals = tuple(each for each in case.deadlines if each.subject)
-    return after.but(deadlines=(*of_referrals, *_begun(definition, after, event)))
+        return changes
+    pauses = frozenset() if definition.stages[data["to_stage"]].final else case.pauses
+    stay = tuple(each for each in case.deadlines if each.subject)
+    changes.update(pauses=pauses, deadlines=stay + _begun(definition, pauses, event))
+    return changes
 
 
-def _begun(definition: Definition, case: Case, event: Event) -> tuple[Deadline, ...]:
+def _begun(definition: Definition, pauses: frozenset[str], event: Event) -> tuple[Deadline, ...]:
     """The deadlines that an event begins; those that a pause of the case holds stand still from the beginning."""
     begun = deadlines.read(event.data.get("deadlines", ()))
-    if not case.pauses:
+    if not pauses:
         return begun
-    still = {name for pause in case.pauses for name in definition.pauses[pause].deadlines}
+    still = {name for pause in pauses for name in definition.pauses[pause].deadlines}
     return tuple(deadlines.paused(definition, each, event.at) if each.name in still else each for each in begun)
 
 
-def _consent_given(_: Definition, case: Case, event: Event) -> Case:
-    return case.but(consents=case.consents | {event.data["consent"]})
+def _migrated(definition: Definition, case: Case, event: Event) -> Changes:
+    """`definition` is the version that the case has come to."""
+    data = event.data
+    awaited = data["awaited"]
+    return {
+        "definition": data["definition"],
+        "stage": data["stage"],
+        "facts": dict(data["facts"]),
+        "consents": frozenset(data["consents"]),
+        "pauses": frozenset(data["pauses"]),
+        "referrals": {key: each.but(kind=data["kinds"][key]) for key, each in case.referrals.items()},
+        "awaited": None
+        if awaited is None or case.awaited is None
+        else Awaited(awaited["step"], dict(awaited["facts"]), case.awaited.by, case.awaited.at),
+        "deadlines": deadlines.moved(definition, data["deadlines"]),
+    }
 
 
-def _consent_withdrawn(_: Definition, case: Case, event: Event) -> Case:
-    return case.but(consents=case.consents - {event.data["consent"]})
+def _corrected(_: Definition, case: Case, event: Event) -> Changes:
+    return {"about": {name: event.data.get(name, value) for name, value in case.about.items()}}
 
 
-def _clock_paused(definition: Definition, case: Case, event: Event) -> Case:
+def _consent_given(_: Definition, case: Case, event: Event) -> Changes:
+    return {"consents": case.consents | {event.data["consent"]}}
+
+
+def _consent_withdrawn(_: Definition, case: Case, event: Event) -> Changes:
+    return {"consents": case.consents - {event.data["consent"]}}
+
+
+def _clock_paused(definition: Definition, case: Case, event: Event) -> Changes:
     still = event.data["deadlines"]
-    return case.but(
-        pauses=case.pauses | {event.data["pause"]},
-        deadlines=tuple(
-            deadlines.paused(definition, each, event.at) if each.name in still else each for each in case.deadlines
-        ),
-    )
+    running = (deadlines.paused(definition, each, event.at) if each.name in still else each for each in case.deadlines)
+    return {"pauses": case.pauses | {event.data["pause"]}, "deadlines": tuple(running)}
 
 
-def _clock_resumed(_: Definition, case: Case, event: Event) -> Case:
+def _clock_resumed(_: Definition, case: Case, event: Event) -> Changes:
     running = {each.key: each for each in deadlines.read(event.data["deadlines"])}
 
     def run(each: Deadline) -> Deadline:
         again = running.get(each.key)
         return each if again is None or each.phase != PAUSED else again.but(phase=each.before)
 
-    return case.but(pauses=case.pauses - {event.data["pause"]}, deadlines=tuple(map(run, case.deadlines)))
+    return {"pauses": case.pauses - {event.data["pause"]}, "deadlines": tuple(map(run, case.deadlines))}
 
 
-def _task_raised(_: Definition, case: Case, event: Event) -> Case:
+def _transfer_received(_: Definition, case: Case, event: Event) -> Changes:
+    return {"tasks": (*case.tasks, Task(event.data["task_id"], CONFIRM_TRANSFER, ""))}
+
+
+def _task_raised(_: Definition, case: Case, event: Event) -> Changes:
     task = Task(event.data["task_id"], event.data["kind"], event.data["subject"])
-    return case.but(tasks=(*case.tasks, task))
+    return {"tasks": (*case.tasks, task)}
 
 
-def _task_finished(_: Definition, case: Case, event: Event) -> Case:
-    return case.but(tasks=tuple(task for task in case.tasks if task.task_id != event.data["task_id"]))
+def _task_finished(_: Definition, case: Case, event: Event) -> Changes:
+    finished = event.data["task_id"]
+    read = {task.subject for task in case.unread() if task.task_id == finished}
+    return {
+        "tasks": tuple(task for task in case.tasks if task.task_id != finished),
+        "deadlines": tuple(each for each in case.deadlines if each.subject not in read),
+    }
+
+
+def _report_joined(definition: Definition, case: Case, event: Event) -> Changes:
+    task = Task(event.data["task_id"], READ_REPORT, event.data["report_id"])
+    begun = _begun(definition, case.pauses, event)
+    return {"tasks": (*case.tasks, task), "deadlines": case.deadlines + begun}
 
 
 def _deadline_phase(phase: str) -> Change:
-    def change(_: Definition, case: Case, event: Event) -> Case:
+    def change(_: Definition, case: Case, event: Event) -> Changes:
         key = event.data["name"], event.data["subject"]
         changed = (each.but(phase=phase) if each.key == key else each for each in case.deadlines)
-        return case.but(deadlines=tuple(changed))
+        return {"deadlines": tuple(changed)}
 
     return change
 
 
-def _requested(definition: Definition, case: Case, event: Event) -> Case:
+def _requested(definition: Definition, case: Case, event: Event) -> Changes:
     data = event.data
     referral = Referral(data["referral_id"], data["kind"], data["agency_id"], tried=tuple(data["tried"]))
-    # Whoever asks again has seen to the task of finding somebody for this kind of service.
-    tasks = tuple(task for task in case.tasks if _kind_of(case, task) != referral.kind)
-    return case.but(
-        referrals={**case.referrals, referral.referral_id: referral},
-        deadlines=(*case.deadlines, *_begun(definition, case, event)),
-        tasks=tasks,
-    )
+    return {
+        "referrals": {**case.referrals, referral.referral_id: referral},
+        "deadlines": case.deadlines + _begun(definition, case.pauses, event),
+        # Whoever asks again has seen to the task of finding somebody for this kind of service.
+        "tasks": tuple(task for task in case.tasks if _kind_of(case, task) != referral.kind),
+    }
 
 
-def _referral(**changes: Any) -> Change:
-    """A change of one referral. Whatever state it comes to, the deadline of the state before is over."""
+def _claimed(_: Definition, case: Case, event: Event) -> Changes:
+    return _with_referral(case, event, claimed_by=event.data["by"])
 
-    def change(definition: Definition, case: Case, event: Event) -> Case:
-        referral = case.referrals[event.data["referral_id"]]
-        after = referral.but(**changes)
-        if "outcome" in event.data:
-            after = after.but(outcome=event.data["outcome"])
-        running = case.deadlines
-        if after.state != referral.state:
-            stays = "service:" if after.state == IN_SERVICE else None
-            running = tuple(
-                each
-                for each in running
-                if each.subject != referral.referral_id or (stays is not None and each.name.startswith(stays))
-            )
-        return case.but(
-            referrals={**case.referrals, referral.referral_id: after},
-            deadlines=(*running, *_begun(definition, case, event)),
-        )
+
+def _released(_: Definition, case: Case, event: Event) -> Changes:
+    return _with_referral(case, event, claimed_by=None)
+
+
+def _accepted(definition: Definition, case: Case, event: Event) -> Changes:
+    changes = _with_referral(case, event, state=ACCEPTED, claimed_by=event.data["by"])
+    return changes | {"deadlines": _left(case, event) + _begun(definition, case.pauses, event)}
+
+
+def _service_started(_: Definition, case: Case, event: Event) -> Changes:
+    return _with_referral(case, event, state=IN_SERVICE) | {"deadlines": _left(case, event, stays="service:")}
+
+
+def _completed(_: Definition, case: Case, event: Event) -> Changes:
+    changes = _with_referral(case, event, state=DONE, outcome=event.data["outcome"])
+    return changes | {"deadlines": _left(case, event)}
+
+
+def _ended(state: str) -> Change:
+    def change(_: Definition, case: Case, event: Event) -> Changes:
+        return _with_referral(case, event, state=state) | {"deadlines": _left(case, event)}
 
     return change
 
 
-def _claimed(definition: Definition, case: Case, event: Event) -> Case:
-    return _referral(claimed_by=event.data["by"])(definition, case, event)
+def _with_referral(case: Case, event: Event, **changes: Any) -> Changes:
+    name = event.data["referral_id"]
+    return {"referrals": {**case.referrals, name: case.referrals[name].but(**changes)}}
 
 
-def _accepted(definition: Definition, case: Case, event: Event) -> Case:
-    return _referral(state=ACCEPTED, claimed_by=event.data["by"])(definition, case, event)
+def _left(case: Case, event: Event, stays: str | None = None) -> tuple[Deadline, ...]:
+    """The deadlines without those of the referral's state before, which is over; `stays` is the beginning of a name."""
+    name = event.data["referral_id"]
+    return tuple(
+        each for each in case.deadlines if each.subject != name or (stays is not None and each.name.startswith(stays))
+    )
 
 
 def _kind_of(case: Case, task: Task) -> str | None:
@@ -171,27 +220,31 @@ def _kind_of(case: Case, task: Task) -> str | None:
     return None if referral is None else referral.kind
 
 
-Change = Callable[[Definition, Case, Event], Case]
+Change = Callable[[Definition, Case, Event], Changes]
 
 _CHANGES: Mapping[str, Change] = {
     "case.step_proposed": _step_proposed,
     "case.step_rejected": _step_rejected,
     "case.step_taken": _step_taken,
+    "case.migrated": _migrated,
+    "case.corrected": _corrected,
     "case.consent_given": _consent_given,
     "case.consent_withdrawn": _consent_withdrawn,
     "case.clock_paused": _clock_paused,
     "case.clock_resumed": _clock_resumed,
+    "case.report_joined": _report_joined,
+    "case.transfer_received": _transfer_received,
     "case.task_raised": _task_raised,
     "case.task_finished": _task_finished,
     "case.deadline_at_risk": _deadline_phase(REMINDED),
     "case.deadline_breached": _deadline_phase(BREACHED),
     "referral.requested": _requested,
     "referral.claimed": _claimed,
-    "referral.released": _referral(claimed_by=None),
+    "referral.released": _released,
     "referral.accepted": _accepted,
-    "referral.declined": _referral(state=DECLINED),
-    "referral.expired": _referral(state=EXPIRED),
-    "referral.service_started": _referral(state=IN_SERVICE),
-    "referral.completed": _referral(state=DONE),
-    "referral.revoked": _referral(state=REVOKED),
+    "referral.declined": _ended(DECLINED),
+    "referral.expired": _ended(EXPIRED),
+    "referral.service_started": _service_started,
+    "referral.completed": _completed,
+    "referral.revoked": _ended(REVOKED),
 }

@@ -81,6 +81,15 @@ def explore(definition: Definition, parallel: int = 4, most: int = MOST_STATES) 
     return _Explorer(definition, parallel, most).space()
 
 
+def completable(definition: Definition, case: Case, most: int = MOST_STATES) -> bool:
+    """Whether a case, as it stands, can still come to an end; its referrals go on, no more of them are needed for it.
+
+    Raises TooManyStates.
+    """
+    parallel = max(1, sum(1 for _ in case.open_referrals()))
+    return _Explorer(definition, parallel, most).ends(case)
+
+
 class _Explorer:
     def __init__(self, definition: Definition, parallel: int, most: int) -> None:
         self._definition = definition
@@ -117,6 +126,26 @@ class _Explorer:
                     waiting.append(there)
         return space
 
+    def ends(self, case: Case) -> bool:
+        """Whether a final stage can be reached from here."""
+        space = Space()
+        # Whenever it was opened: times are no part of a state, and commands are given at START.
+        first = self._kept(case).but(opened_at=START)
+        seen = {self._marking(first)}
+        waiting = deque([first])
+        while waiting:
+            here = waiting.popleft()
+            if self._definition.stages[here.stage].final:
+                return True
+            for _, after in self._following(space, self._marking(here), here, self._commands(here)):
+                there = self._marking(after)
+                if there not in seen:
+                    if len(seen) >= self._most:
+                        raise TooManyStates
+                    seen.add(there)
+                    waiting.append(self._kept(after))
+        return False
+
     def _following(
         self, space: Space, here: Marking, case: Case, tried: Iterable[commands.Command]
     ) -> Iterator[tuple[tuple[Move, ...], Case]]:
@@ -150,7 +179,7 @@ class _Explorer:
     def _note(self, space: Space, events: tuple[Event, ...]) -> None:
         for event in events:
             if event.type == "case.step_taken":
-                space.taken.add((event.data["step"], event.data["from"], event.data["to"]))
+                space.taken.add((event.data["step"], event.data["from_stage"], event.data["to_stage"]))
             elif event.type == "referral.requested":
                 space.requested.add(event.data["kind"])
             space.began.update(each["name"] for each in event.data.get("deadlines", ()) if isinstance(each, dict))
@@ -250,7 +279,7 @@ class _Explorer:
                 yield self._passes(each, {each.subject: (f"{SECOND}-{each.subject}",)})
 
     def _complete(self, referral: Referral, said: dict[str, Any]) -> commands.Command:
-        return commands.Complete(**said, outcome=self._definition.referrals[referral.kind].outcomes[0])
+        return commands.Complete(**said, outcome=next(iter(self._definition.referrals[referral.kind].outcomes)))
 
     def _passes(self, each: Deadline, suitable: dict[str, tuple[str, ...]]) -> commands.Tick:
         end = (each.expires_at or each.due_at) + timedelta(hours=1)

@@ -115,6 +115,7 @@ class PauseForm(Named):
 
 class ReferralForm(Named):
     agency_kinds = texts(required=True)
+    service_kind = fields.String()
     stages = texts(required=True)
     consents = texts()
     sees = texts(required=True)
@@ -127,6 +128,27 @@ class InvariantForm(Named):
     never = fields.String(required=True)
 
 
+def renamed(*, dropped: bool = False) -> fields.Dict:
+    """Old words and what they are called now; null drops one, where that is possible."""
+    return fields.Dict(keys=fields.String(), values=fields.String(allow_none=dropped), load_default=dict)
+
+
+class TakesOverForm(Schema):
+    """How cases of an older version come to this one."""
+
+    version = fields.Integer(required=True, strict=True, validate=validate.Range(min=1))
+    stages = renamed()
+    steps = renamed()
+    facts = renamed(dropped=True)
+    values = fields.Dict(
+        keys=fields.String(), values=fields.Dict(keys=fields.String(), values=fields.String()), load_default=dict
+    )
+    consents = renamed(dropped=True)
+    referrals = renamed()
+    pauses = renamed(dropped=True)
+    deadlines = renamed()
+
+
 class DefinitionForm(Schema):
     """The whole file."""
 
@@ -135,6 +157,7 @@ class DefinitionForm(Schema):
     name = fields.Nested(Named, required=True)
     source = fields.String(load_default="")
     unconfirmed = fields.Boolean(load_default=False)
+    takes_over = fields.Nested(TakesOverForm)
     begins = fields.String(required=True)
     stages = named(StageForm, required=True)
     facts = named(FactForm, load_default=dict)

@@ -58,7 +58,7 @@ class Guard:
         """Whether it holds. Raises GuardFailed."""
         try:
             answer = self._program.execute(known)  # type: ignore[attr-defined]
-        except (RuntimeError, TypeError, ValueError):
+        except (RuntimeError, TypeError, ValueError, ArithmeticError):
             raise GuardFailed(self.text, known) from None
         if not isinstance(answer, bool):
             raise GuardFailed(self.text, known)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from services.cases.engine.definition import DeadlineRule, Definition, ReferralKind, Step
+from services.cases.engine.definition import DeadlineRule, Definition, ReferralKind, Step, TakesOver
 from services.cases.engine.guards import COMPLETED, CONSENTS, KNOWN, REFERRALS, STAGE, Guard
 from services.cases.engine.positions import Path
 from services.cases.engine.state import OPEN
@@ -48,6 +48,31 @@ def faults(definition: Definition) -> Found:
         yield from _of_guard(definition, invariant.never, ("invariants", invariant.name, "never"))
     if definition.referrals and not definition.answered_by:
         yield ("referrals",), "nobody answers referrals: name the roles in 'answered_by'"
+    if definition.takes_over is not None:
+        yield from _of_taking_over(definition, definition.takes_over)
+
+
+def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
+    if mapping.version >= definition.version:
+        yield ("takes_over", "version"), f"version {definition.version} takes over cases of an older version only"
+    words: dict[str, tuple[str, Iterable[str]]] = {
+        "stages": ("stage", definition.stages),
+        "steps": ("step", definition.steps),
+        "facts": ("fact", definition.facts),
+        "consents": ("consent", definition.consents),
+        "referrals": ("referral", definition.referrals),
+        "pauses": ("pause", definition.pauses),
+        "deadlines": ("deadline", definition.deadlines),
+    }
+    for part, (what, known) in words.items():
+        for old, name in getattr(mapping, part).items():
+            if name is not None and name not in known:
+                yield ("takes_over", part, old), f"there is no {what} {name!r}"
+    for fact, values in mapping.values.items():
+        name = mapping.facts.get(fact, fact) or ""
+        for old, value in values.items():
+            if name in definition.facts and value not in definition.facts[name].values:
+                yield ("takes_over", "values", fact, old), f"{name} is never {value!r}"
 
 
 def _of_step(definition: Definition, step: Step) -> Found:
@@ -101,8 +126,11 @@ def _of_rule(definition: Definition, rule: DeadlineRule, path: Path) -> Found:
 
 def _of_referral(definition: Definition, kind: ReferralKind) -> Found:
     path: Path = ("referrals", kind.name)
-    fields = {*domain.identifying_fields("person"), *domain.identifying_fields("report")}
+    declared = {**domain.identifying_fields("person"), **domain.identifying_fields("report")}
+    fields = [name for name, field in declared.items() if field.referred]
     yield from _missing(kind.agency_kinds, domain.codes("agency_kind"), "kind of agency", (*path, "agency_kinds"))
+    if kind.service_kind is not None:
+        yield from _of_service_kind(kind, kind.service_kind, path)
     yield from _missing(kind.stages, definition.stages, "stage", (*path, "stages"))
     yield from _missing(kind.consents, definition.consents, "consent", (*path, "consents"))
     yield from _missing(kind.sees, fields, "identifying field", (*path, "sees"))
@@ -118,6 +146,17 @@ def _of_referral(definition: Definition, kind: ReferralKind) -> Found:
         yield (*path, "response"), "a referral that nobody answers would wait for ever: say when it 'expires'"
     if kind.service is not None:
         yield from _of_rule(definition, kind.service, (*path, "service"))
+
+
+def _of_service_kind(kind: ReferralKind, service: str, path: Path) -> Found:
+    if service not in domain.codes("service_kind"):
+        yield (*path, "service_kind"), f"there is no kind of service {service!r}"
+        return
+    for number, name in enumerate(kind.agency_kinds):
+        agency_kind = domain.agency_kinds().get(name)
+        if agency_kind is not None and agency_kind.services and service not in agency_kind.services:
+            given = ", ".join(agency_kind.services)
+            yield (*path, "agency_kinds", number), f"no {name!r} gives the service {service!r}, only {given}"
 
 
 def _of_guard(definition: Definition, guard: Guard | None, path: Path) -> Found:

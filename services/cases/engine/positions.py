@@ -36,6 +36,22 @@ class DefinitionError(Exception):
 
 def read_yaml(text: str) -> tuple[Any, Marks]:
     """The content and its marks. Raises DefinitionError for what is no YAML, or has a key twice."""
+    try:
+        return _content(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        raise DefinitionError([Fault(*place, f"is no YAML: {error.problem}")]) from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DefinitionError([Fault(line, 1, "has a character that no text file has")]) from None
+    except RecursionError:
+        raise DefinitionError([Fault(1, 1, "is nested too deeply, or within itself")]) from None
+    except ValueError:
+        raise DefinitionError([Fault(1, 1, "has a date or a number that is none")]) from None
+
+
+def _content(text: str) -> tuple[Any, Marks]:
     loader = yaml.SafeLoader(text)
     try:
         node = loader.get_single_node()
@@ -46,10 +62,6 @@ def read_yaml(text: str) -> tuple[Any, Marks]:
         if twice:
             raise DefinitionError(sorted(twice))
         return loader.construct_document(node), marks
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise DefinitionError([Fault(*place, f"is no YAML: {error.problem}")]) from None
     finally:
         loader.dispose()
 

@@ -22,6 +22,7 @@ from services.cases.engine.definition import (
     ReferralKind,
     Stage,
     Step,
+    TakesOver,
 )
 from services.cases.engine.form import DefinitionForm
 from services.cases.engine.guards import Guard, GuardSyntaxError
@@ -42,7 +43,7 @@ def read(text: str) -> Definition:
     try:
         entries = DefinitionForm().load(content)
     except ValidationError as error:
-        raise DefinitionError(sorted(_form_faults(error.normalized_messages(), marks))) from None
+        raise DefinitionError(sorted(form_faults(error.normalized_messages(), marks))) from None
     faults: list[Fault] = []
     definition = _Builder(entries, marks, faults).definition()
     faults += [Fault(*at(marks, path), message) for path, message in naming.faults(definition)]
@@ -51,16 +52,17 @@ def read(text: str) -> Definition:
     return definition
 
 
-def _form_faults(messages: Any, marks: Marks, path: Path = ()) -> Iterator[Fault]:
+def form_faults(messages: Any, marks: Marks, path: Path = ()) -> Iterator[Fault]:
+    """What a schema found wrong (`ValidationError.normalized_messages()`), each at its place in the file."""
     if isinstance(messages, Mapping):
         for name, inner in messages.items():
             # marshmallow says of an entry of a mapping whether its `key` or its `value` is wrong.
             dictionary = name in ("key", "value") and (*path, name) not in marks and path in marks
-            yield from _form_faults(inner, marks, path if dictionary or name == "_schema" else (*path, name))
+            yield from form_faults(inner, marks, path if dictionary or name == "_schema" else (*path, name))
         return
     for message in messages if isinstance(messages, list) else [messages]:
         if isinstance(message, Mapping):
-            yield from _form_faults(message, marks, path)
+            yield from form_faults(message, marks, path)
         else:
             yield Fault(*at(marks, path), f"{'.'.join(map(str, path)) or 'the file'}: {_worded(str(message))}")
 
@@ -113,6 +115,7 @@ class _Builder:
             answered_by=tuple(entries["answered_by"]),
             decline_reasons=entries["decline_reasons"],
             revoke_reasons=entries["revoke_reasons"],
+            takes_over=TakesOver(**entries["takes_over"]) if "takes_over" in entries else None,
             marks=self._marks,
         )
 
@@ -186,7 +189,8 @@ def _referral(name: str, entry: Mapping[str, Any]) -> ReferralKind:
         stages=tuple(entry["stages"]),
         consents=tuple(entry["consents"]),
         sees=tuple(entry["sees"]),
-        outcomes=tuple(entry["outcomes"]),
+        outcomes=entry["outcomes"],
         response=_rule(f"response:{name}", names, entry["response"]),
         service=None if service is None else _rule(f"service:{name}", names, service),
+        service_kind=entry.get("service_kind"),
     )

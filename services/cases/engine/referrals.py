@@ -70,8 +70,8 @@ def details(definition: Definition, case: Case, command: RequestReferral | OnRef
     match command:
         case RequestReferral():
             kind = definition.referrals.get(command.kind)
-            if kind is not None and command.agency_kind not in kind.agency_kinds:
-                yield reason("wrong_agency_kind", needed=", ".join(kind.agency_kinds))
+            if kind is not None:
+                yield from _unsuitable(kind, case, command)
             if command.referral_id in case.referrals:
                 yield reason("referral_exists")
             if any(each.kind == command.kind and each.agency_id == command.agency_id for each in case.open_referrals()):
@@ -129,7 +129,8 @@ def expired(definition: Definition, case: Case, referral_id: str, command: Tick)
     yield Event("referral.expired", {"referral_id": referral_id}, command.now)
     tried = (*referral.tried, referral.agency_id)
     busy = {each.agency_id for each in case.open_referrals() if each.kind == referral.kind}
-    following = next((each for each in command.suitable.get(referral_id, ()) if each not in (*tried, *busy)), None)
+    possible = (each for each in command.suitable.get(referral_id, ()) if each not in (*tried, *busy))
+    following = next((each for each in possible if _has_room(case, each, command)), None)
     if following is not None and not _missing(case, kind) and case.stage in kind.stages:
         new_id = derived_id("referral", referral_id, "next")
         yield _requested(definition, case, referral.kind, new_id, following, tried, command)
@@ -148,6 +149,25 @@ def _request_situation(definition: Definition, case: Case, command: RequestRefer
         yield reason("wrong_stage", stage=case.stage)
     for consent in _missing(case, kind):
         yield reason("no_consent", consent=consent)
+
+
+def _unsuitable(kind: ReferralKind, case: Case, command: RequestReferral) -> Iterator[Reason]:
+    """Why this agency is not asked for this service in this place. Whether it has room is for who asks to weigh."""
+    services = command.agency_services
+    if command.agency_kind not in kind.agency_kinds:
+        yield reason("wrong_agency_kind", needed=", ".join(kind.agency_kinds))
+    elif services is not None and kind.service_kind not in (None, *services):
+        yield reason("service_not_given", service=str(kind.service_kind))
+    place = case.about.get("kecamatan", "")
+    if command.agency_areas and place not in command.agency_areas:
+        yield reason("place_not_served", kecamatan=place)
+
+
+def _has_room(case: Case, agency_id: str, tick: Tick) -> bool:
+    """Whether an agency takes one more, with what this case has asked of it by now: two that expire together do not
+    both take its last place."""
+    own = sum(1 for each in case.open_referrals() if each.agency_id == agency_id)
+    return agency_id not in tick.room or own < tick.room[agency_id]
 
 
 def _missing(case: Case, kind: ReferralKind) -> list[str]:

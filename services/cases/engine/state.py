@@ -18,6 +18,11 @@ OPEN = (REQUESTED, ACCEPTED, IN_SERVICE)
 DECLINED, EXPIRED, REVOKED, DONE = "declined", "expired", "revoked", "completed"
 ENDED = (DECLINED, EXPIRED, REVOKED, DONE)
 
+READ_REPORT = "read_report"
+"""The kind of task that a report brings which joins the case."""
+CONFIRM_TRANSFER = "confirm_transfer"
+"""The kind of a task: tell the other office that we have the case that it handed over."""
+
 RUNNING, REMINDED, BREACHED, LATE, PAUSED = "running", "reminded", "breached", "late", "paused"
 
 
@@ -34,17 +39,17 @@ class Value:
 
     def but(self, **changes: Any) -> Self:
         """The same with some fields changed. Raises TypeError for a field that there is not."""
-        if not changes.keys() <= self.__dict__.keys():
+        values = self.__dict__ | changes
+        if len(values) != len(self.__dict__):
             raise TypeError(f"{type(self).__name__} has no {', '.join(changes.keys() - self.__dict__.keys())}")
         copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__)
-        copy.__dict__.update(changes)
+        object.__setattr__(copy, "__dict__", values)
         return copy
 
 
 @dataclass(frozen=True)
 class Deadline(Value):
-    """A deadline that runs. `subject` is a referral's id, or empty for the case's own.
+    """A deadline that runs. `subject` is the id of a referral or of a report that joined, or empty for the case's own.
 
     `phase`: running; reminded (at risk); breached (escalated); late (it had passed before it was entered: marked, not
     escalated); paused, with what is `left` of it.
@@ -106,7 +111,7 @@ class Awaited:
 
 @dataclass(frozen=True)
 class Task:
-    """Something that a case worker has to see to. `subject` is the referral or deadline that it is about."""
+    """Something that a case worker has to see to. `subject` is the referral or report that it is about, or empty."""
 
     task_id: str
     kind: str
@@ -115,7 +120,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Case(Value):
-    """A case as its history makes it. `about` is what was known when it opened (severity, age band)."""
+    """A case as its history makes it. `about` is what was known when it opened (severity, age band), as far as it
+    was not corrected since."""
 
     case_id: str
     definition: str
@@ -130,6 +136,8 @@ class Case(Value):
     awaited: Awaited | None = None
     tasks: tuple[Task, ...] = ()
     version: int = 1
+    open_elsewhere: bool = False
+    """Whether another case of the child is open, as whoever reads the case has looked up. No event says it."""
 
     @property
     def next_at(self) -> datetime | None:
@@ -139,6 +147,10 @@ class Case(Value):
     def open_referrals(self) -> Iterator[Referral]:
         """Those that still ask something of somebody, in the order in which they were asked."""
         return (each for each in self.referrals.values() if each.open)
+
+    def unread(self) -> Iterator[Task]:
+        """The reports that joined and that nobody has read yet."""
+        return (task for task in self.tasks if task.kind == READ_REPORT)
 
     def knows(self, asked: Iterable[str], consents: Iterable[str]) -> dict[str, Any]:
         """What a guard sees of it, of what it asks for; a fact that nobody recorded is None."""

@@ -47,5 +47,5 @@ def _told(definition: Definition, command: commands.Command) -> str:
 
 def _led(move: Move) -> Iterator[str]:
     for event in move.events:
-        if event.type == "case.step_taken" and event.data["to"] != event.data["from"]:
-            yield f" -> {event.data['to']}"
+        if event.type == "case.step_taken" and event.data["to_stage"] != event.data["from_stage"]:
+            yield f" -> {event.data['to_stage']}"

@@ -106,10 +106,13 @@ class Account(MethodView):
 @accounts.route("/<string:account_id>/sessions")
 class AccountSessions(MethodView):
     @accounts.response(204)
-    @requires("account.manage")
+    @requires("session.end_others")
     def delete(self, account_id: str) -> None:
-        """Sign an account out everywhere; whoever knows its password can sign in again."""
-        found("account", account_id)
+        """Sign an account out everywhere; whoever knows its password can sign in again.
+
+        A supervisor does so for the people of their own office.
+        """
+        permit("session.end_others", {"agency_id": found("account", account_id)["agency_id"]})
         sessions.sign_out_everywhere(current_foundation(), current_actor(), account_id)
 
 
@@ -130,7 +133,7 @@ class AccountLink(MethodView):
     def post(self, account_id: str) -> dict[str, Any]:
         """Make a link by which the account's owner sets a password; an earlier one is over.
 
-        It is answered once, and we send no e-mail: hand it over.
+        It is answered once, and is not sent by e-mail: hand it over.
         """
         found("account", account_id)
         link = links.make(current_foundation(), current_actor(), account_id)

@@ -82,7 +82,7 @@ def make_link(account_id: str) -> ResponseReturnValue:
 
 
 @accounts.post("/<account_id>/sessions/end")
-@requires("account.manage")
+@requires("account.manage")  # who may this may session.end_others; the page it leads back to is an administrator's
 def end_sessions(account_id: str) -> ResponseReturnValue:
     found("account", account_id)
     actor = current_actor()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -12,6 +13,7 @@ from markupsafe import Markup
 from services.directory import sessions, signing_in
 from services.directory.forms import SignInForm
 from services.directory.pages.parts import leave
+from services.directory.pages.provider import configured
 from services.directory.pages.second_step import lead_on, signed_in
 from services.directory.seed import DEMONSTRATION_ACCOUNTS
 from services.directory.texts import ROLE_DUTIES, role_name
@@ -61,10 +63,22 @@ CARDS = (
         "session.read",
     ),
     Card(
+        N_("Colleagues' sessions"),
+        N_("Sign out a colleague whose device is lost."),
+        "/sessions/colleagues",
+        "session.end_others",
+    ),
+    Card(
         N_("Second factor"),
         N_("Sign in with a code from your telephone as well: a stolen password is not enough then."),
         "/second-factor",
         "second_factor.manage",
+    ),
+    Card(
+        N_("E-mail of the morning"),
+        N_("On working days: how much waits for you, and where. Choose its language, or none."),
+        "/morning-email",
+        "morning_email.choose",
     ),
 )
 
@@ -133,7 +147,7 @@ def sign_in() -> ResponseReturnValue:
                 user_agent=request.user_agent.string,
             )
         except signing_in.SecondFactorNeeded as needed:
-            return lead_on(needed)
+            return lead_on(needed, request.args.get("next"))
         except signing_in.WrongCredentials:
             form.email.errors = [gettext("The e-mail address or the password is wrong.")]
             status = 422
@@ -145,7 +159,10 @@ def sign_in() -> ResponseReturnValue:
             return signed_in(redirect(target, 303), begun)
     elif current_actor().is_authenticated:
         return redirect(target, 303)
-    return render_template("directory/sign_in.html", form=form, accounts=_accounts_to_try()), status, headers
+    page = render_template(
+        "directory/sign_in.html", form=form, accounts=_accounts_to_try(), provider=_provider_button(target)
+    )
+    return page, status, headers
 
 
 @front.get("/sign-out")
@@ -159,6 +176,15 @@ def ask_to_sign_out() -> ResponseReturnValue:
 def sign_out() -> ResponseReturnValue:
     sessions.sign_out(current_foundation(), current_actor())
     return leave(gettext("You are signed out."))
+
+
+def _provider_button(target: str) -> dict[str, str] | None:
+    """The link to the office's own provider, where there is one."""
+    provider = configured()
+    if provider is None:
+        return None
+    text = gettext("Sign in with %(provider)s", provider=provider.name)
+    return {"text": text, "href": page_url("/sign-in/provider") + "?" + urlencode({"next": target})}
 
 
 def _accounts_to_try() -> list[list[str]]:

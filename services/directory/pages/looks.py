@@ -23,7 +23,12 @@ looks = Blueprint("looks", __name__, url_prefix="/audit")
 
 SUBJECT = re.compile(r"(report|person|attachment)-[0-9a-f]{32}")
 WHAT = {log.MANY: N_("Many records in one day"), log.OUTSIDE_HOURS: N_("Outside office hours")}
-ACTIONS = {"identity.opened": N_("Opened"), "audit.read": N_("Asked who has looked")}
+ACTIONS = {
+    "identity.opened": N_("Opened"),
+    "identity.corrected": N_("Corrected"),
+    "audit.read": N_("Asked who has looked"),
+}
+BROKEN = "break_glass."
 
 
 @looks.get("")
@@ -82,9 +87,15 @@ def _cells(entries: list[dict[str, Any]]) -> Iterator[list[str]]:
             _who(entry),
             role_name(entry["role"]) if entry["role"] in ROLES else entry["role"],
             agencies.get(entry["agency"] or "", ""),
-            _word(ACTIONS, entry["action"]),
+            _what(entry),
             ", ".join(field_name(entry["subject"].partition("-")[0], field) for field in entry["fields"]),
         ]
+
+
+def _what(entry: Mapping[str, Any]) -> str:
+    if entry["purpose"].startswith(BROKEN):
+        return gettext("Opened by break-glass")
+    return _word(ACTIONS, entry["action"])
 
 
 def _word(words: Mapping[str, str], code: str) -> str:

@@ -21,6 +21,7 @@ from services.directory.forms import (
 from services.directory.pages.parts import Save, button, form_page, found, link, list_page, state_tag
 from services.directory.texts import ownership_name
 from shared.access import current_actor, requires
+from shared.domain import areas_served, services_given
 from shared.journal import Command
 from shared.web import current_foundation, page_url
 from shared.web.labels import label
@@ -37,7 +38,7 @@ def list_agencies() -> ResponseReturnValue:
         [
             link(entry["name"], f"/agencies/{entry['_id']}"),
             label("agency_kind", entry["kind"]),
-            _area(entry["kecamatan"]),
+            _areas(entry),
             state_tag(entry["active"]),
         ]
         for entry in page.items
@@ -46,7 +47,7 @@ def list_agencies() -> ResponseReturnValue:
         "directory/list.html",
         title=gettext("Agencies"),
         page=page,
-        headers=[gettext("Name"), gettext("Kind of agency"), gettext("Area it serves"), gettext("State")],
+        headers=[gettext("Name"), gettext("Kind of agency"), gettext("Areas it serves"), gettext("State")],
         rows=rows,
         empty=gettext("No agency is registered yet."),
         new=button("/agencies/new", gettext("Register an agency"), "agency.manage"),
@@ -59,7 +60,10 @@ def show_agency(agency_id: str) -> ResponseReturnValue:
     entry = found("agency", agency_id)
     rows = [
         {"key": gettext("Kind of agency"), "value": label("agency_kind", entry["kind"])},
-        {"key": gettext("Area it serves"), "value": _area(entry["kecamatan"])},
+        {"key": gettext("Services it gives"), "value": _services(entry)},
+        {"key": gettext("Areas it serves"), "value": _areas(entry)},
+        {"key": gettext("Referrals at a time"), "value": _capacity(entry)},
+        {"key": gettext("Kecamatan of its office"), "value": _place(entry)},
         {"key": gettext("Telephone"), "value": entry["phone"] or gettext("Not given")},
         {"key": gettext("E-mail address"), "value": entry["email"] or gettext("Not given")},
         {"key": gettext("State"), "value": state_tag(entry["active"])},
@@ -172,6 +176,25 @@ def _save(thing: str, entry: Mapping[str, Any] | None, form: EntryForm, folder: 
 
 def _area(kecamatan: str | None) -> str:
     return label("kecamatan", kecamatan) if kecamatan else gettext("The whole city")
+
+
+def _services(entry: Mapping[str, Any]) -> str:
+    """The services that are given, also when that is all that the agency's kind may give."""
+    names = [label("service_kind", code) for code in services_given(entry)]
+    return ", ".join(names) or gettext("None yet")
+
+
+def _areas(entry: Mapping[str, Any]) -> str:
+    names = [label("kecamatan", code) for code in areas_served(entry)]
+    return ", ".join(names) or gettext("The whole city")
+
+
+def _capacity(entry: Mapping[str, Any]) -> str:
+    return gettext("No limit") if entry["capacity"] is None else str(entry["capacity"])
+
+
+def _place(entry: Mapping[str, Any]) -> str:
+    return label("kecamatan", entry["kecamatan"]) if entry["kecamatan"] else gettext("Not given")
 
 
 def _partnership(entry: Mapping[str, Any]) -> str:

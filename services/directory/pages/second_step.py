@@ -1,6 +1,7 @@
 """The second step of signing in: the code of an account that has a second factor, or setting one up where it is needed.
 
-Whoever comes here has given the right password, which the browser proves by a cookie that is good for these pages only.
+Whoever comes here has given the right password or was signed in by the provider. The browser proves it by a cookie that
+is good for these pages only.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ COOKIE = "__Host-rujukan-challenge"
 LONGEST = 200
 
 
-def lead_on(needed: signing_in.SecondFactorNeeded) -> Response:
-    """From the right password to the second step."""
+def lead_on(needed: signing_in.SecondFactorNeeded, target: str | None) -> Response:
+    """From the first step to the second, and from there to `target`, as the address named it."""
     session.clear()
-    answer = redirect(_with_next("/sign-in/set-up" if needed.set_up else "/sign-in/second-factor"), 303)
+    answer = redirect(_with_next("/sign-in/set-up" if needed.set_up else "/sign-in/second-factor", target), 303)
     answer.set_cookie(COOKIE, needed.challenge, secure=True, httponly=True, samesite="Lax", path="/")
     return answer
 
@@ -99,8 +100,8 @@ def _target() -> str:
     return safe_next(request.args.get("next")) or page_url("/")
 
 
-def _with_next(path: str) -> str:
-    target = safe_next(request.args.get("next"))
+def _with_next(path: str, wanted: str | None) -> str:
+    target = safe_next(wanted)
     return page_url(path) + ("?" + urlencode({"next": target}) if target else "")
 
 

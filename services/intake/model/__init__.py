@@ -6,7 +6,7 @@ No Flask, no Kafka, no Mongo, no clock: time and ids come in from outside.
 from services.intake.model.attachments import AttachmentRefused, attach, detach
 from services.intake.model.classification import Classification, Result, classify, severity
 from services.intake.model.facts import FACTS, Facts, facts_of
-from services.intake.model.report import Child, Register, RegisterRefused, Report, decide, evolve
+from services.intake.model.report import Child, Register, RegisterRefused, Report, classified, decide, evolve, worst
 from services.intake.model.rules import Rule, Rules, RulesError, RuleSet, rules_on
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Rules",
     "RulesError",
     "attach",
+    "classified",
     "classify",
     "decide",
     "detach",
@@ -31,4 +32,5 @@ __all__ = [
     "facts_of",
     "rules_on",
     "severity",
+    "worst",
 ]

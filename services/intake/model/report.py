@@ -28,13 +28,17 @@ class RegisterRefused(Exception):
 
 @dataclass(frozen=True)
 class Child:
-    """One child of a report. `person_id` is its subject in the vault; None when nothing that identifies it is known."""
+    """One child of a report. `person_id` is its subject in the vault; None when nothing that identifies it is known.
+
+    `first_child_id` is its id in the first report about it, where this is a later one.
+    """
 
     child_id: str
     person_id: str | None
     sex: str
     age_years: int | None
     school_attendance: str
+    first_child_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ def decide(report: Report | None, command: Register, rules: Rules) -> list[NewEv
         raise RegisterRefused("already_registered")
     if not 1 <= len(command.children) <= MAXIMUM_CHILDREN:
         raise RegisterRefused("number_of_children")
-    children = [_classified(child, command.work, rules) for child in command.children]
+    children = [classified(child, command.work, rules) for child in command.children]
     data = {
         "report_id": command.report_id,
         "report_number": command.report_number,
@@ -90,7 +94,7 @@ def decide(report: Report | None, command: Register, rules: Rules) -> list[NewEv
         "kelurahan": command.kelurahan,
         "work_type": command.work_type,
         "hazards": sorted(set(command.work.get("hazards") or ())),
-        "severity": _worst(child["severity"] for child in children),
+        "severity": worst(child["severity"] for child in children),
         "anonymous_reporter": command.anonymous_reporter,
         "demonstration": command.demonstration,
         "children": children,
@@ -114,10 +118,13 @@ def evolve(report: Report | None, type_name: str, data: Mapping[str, Any]) -> Re
     )
 
 
-def _classified(child: Child, work: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+def classified(child: Child, work: Mapping[str, Any], rules: Rules) -> dict[str, Any]:
+    """A child as an event has it (ids and codes), with the classes of its work by these rules."""
     result = classify(facts_of(child.age_years, work), rules)
+    known = {} if child.first_child_id is None else {"first_child_id": child.first_child_id}
     return {
         "child_id": child.child_id,
+        **known,
         "person_id": child.person_id,
         "sex": child.sex,
         "age_band": age_band(child.age_years),
@@ -128,5 +135,6 @@ def _classified(child: Child, work: Mapping[str, Any], rules: Rules) -> dict[str
     }
 
 
-def _worst(severities: Iterable[str]) -> str:
+def worst(severities: Iterable[str]) -> str:
+    """The most severe of these, which is the report's."""
     return min(severities, key=list(codes("severity")).index)

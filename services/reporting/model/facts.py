@@ -26,6 +26,9 @@ MEASURES = (
     "screenings_overdue",
 )
 
+#: The deadline of the first judgement, by its name in the workflow.
+SCREENING = "screening"
+
 _REPORT_FIELDS = ("channel", "kecamatan", "kelurahan", "work_type", "severity", "anonymous_reporter", "demonstration")
 _CHILD_FIELDS = ("sex", "age_band", "school_attendance", "legal_class", "statistical_class", "severity")
 _CASE_FIELDS = (
@@ -41,6 +44,7 @@ _CASE_FIELDS = (
     "late",
     "demonstration",
 )
+_CORRECTED_FIELDS = ("sex", "age_band", "legal_class", "statistical_class", "severity")
 
 
 class Cell(NamedTuple):
@@ -53,7 +57,7 @@ class Cell(NamedTuple):
 
 
 class FactMissing(Exception):
-    """An event about a case whose opening was not seen."""
+    """An event about a case whose opening was not seen, or about a report whose registering was not."""
 
 
 def begins(event_type: str) -> bool:
@@ -78,6 +82,19 @@ def _registered(before: Fact | None, event: Event) -> Fact:
     }
 
 
+def _report_corrected(before: Fact | None, event: Event) -> Fact:
+    """One of its children as it is now; what was counted of it before is taken back by `change`."""
+    if before is None:
+        raise FactMissing("the correction of a report whose report.registered was not handled")
+    data, children = event.data, list(before["children"])
+    children[data["child_number"] - 1] = {name: data["child"][name] for name in _CHILD_FIELDS}
+    return {**before, "children": children, "severity": data["severity"]}
+
+
+def _case_corrected(before: Fact | None, event: Event) -> Fact:
+    return {**_known(before), **{name: event.data[name] for name in _CORRECTED_FIELDS}}
+
+
 def _opened(before: Fact | None, event: Event) -> Fact:
     data = event.data
     return {
@@ -89,15 +106,25 @@ def _opened(before: Fact | None, event: Event) -> Fact:
         "risk": None,
         "screened_on_time": None,
         "screening_overdue": False,
+        "ended": False,
     }
 
 
-def _screened(before: Fact | None, event: Event) -> Fact:
-    return {**_known(before), "risk": event.data["risk"], "screened_on_time": event.data["on_time"]}
+def _step_taken(before: Fact | None, event: Event) -> Fact:
+    """The first step that judges the risk is the screening."""
+    known = _known(before)
+    after = {**known, "ended": event.data["ended"]}
+    recorded = {each["fact"]: each["value"] for each in event.data["facts"]}
+    if "risk" in recorded:
+        after["risk"] = recorded["risk"]
+        if known["screened_on_time"] is None:
+            after["screened_on_time"] = bool(event.data["on_time"])
+    return after
 
 
-def _overdue(before: Fact | None, event: Event) -> Fact:
-    return {**_known(before), "screening_overdue": True}
+def _breached(before: Fact | None, event: Event) -> Fact:
+    known = _known(before)
+    return {**known, "screening_overdue": known["screening_overdue"] or event.data["deadline"] == SCREENING}
 
 
 def _known(before: Fact | None) -> Fact:
@@ -108,9 +135,11 @@ def _known(before: Fact | None) -> Fact:
 
 _EVOLVE = {
     "report.registered": _registered,
+    "report.corrected": _report_corrected,
     "case.opened": _opened,
-    "case.screened": _screened,
-    "case.screening_overdue": _overdue,
+    "case.corrected": _case_corrected,
+    "case.step_taken": _step_taken,
+    "case.deadline_breached": _breached,
 }
 
 
@@ -132,7 +161,7 @@ def contribution(fact: Fact | None) -> dict[Cell, Counter[str]]:
     screened = fact["screened_on_time"] is not None
     measures = {
         "cases_opened": True,
-        "cases_open": True,
+        "cases_open": not fact["ended"],
         "cases_screened": screened,
         "screened_on_time": bool(fact["screened_on_time"]),
         "screenings_overdue": fact["screening_overdue"] and not screened,

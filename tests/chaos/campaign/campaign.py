@@ -226,7 +226,7 @@ class Campaign:
             "done": done,
             "acknowledged": ledger.acknowledged() if ledger else 0,
             "sent": dict(ledger.sent) if ledger else {},
-            "unanswered": ledger.unanswered if ledger else 0,
+            "unanswered": len(ledger.unanswered) if ledger else 0,
             "found": self._found,
         }
 

@@ -36,8 +36,8 @@ class Ledger:
     """What clients sent and what they were told. Appended to by many threads; dicts and lists take that."""
 
     sent: Counter[str] = field(default_factory=Counter)
-    unanswered: int = 0
-    """Requests that met no connection, a cut one, or 502 to 504 instead of an answer."""
+    unanswered: list[str] = field(default_factory=list)
+    """What requests met instead of an answer: no connection, a cut one, 502 to 504."""
     accepted: dict[str, str] = field(default_factory=dict)
     """Idempotency key of a report -> its id."""
     numbers: dict[str, str] = field(default_factory=dict)
@@ -128,10 +128,11 @@ class Clients:
                 answer = send()
                 if answer.status not in AWAY:
                     return answer, unsure
-            except HTTPError:
-                pass
+                met = f"{answer.status} {answer.data[:200]!r}"
+            except HTTPError as error:
+                met = f"{type(error).__name__} {error}"
             unsure += 1
-            self.ledger.unanswered += 1
+            self.ledger.unanswered.append(f"{what}: {met}")
             time.sleep(AGAIN_SECONDS)
         raise _Over
 
@@ -165,8 +166,9 @@ class Clients:
                 self.ledger.unexpected.append(f"{case_id} waits in the queue after its screening was acknowledged")
             return None
         headers = {"If_Match": f'"{case["version"]}"', "Idempotency_Key": key}
-        address = f"/api/v1/cases/{case_id}/screening"
-        answer, _ = self._until_answered(lambda: worker.call("POST", address, {"risk": risk}, **headers), "steps")
+        address = f"/api/v1/cases/{case_id}/commands"
+        screening = {"command": "take_step", "subject": "screen", "facts": {"risk": risk}}
+        answer, _ = self._until_answered(lambda: worker.call("POST", address, screening, **headers), "steps")
         if answer.status in (409, 412) and self._moved_on(worker, case_id, case["version"]):
             return None
         if answer.status != 200:

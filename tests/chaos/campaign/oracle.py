@@ -87,10 +87,10 @@ def verify(stack: Stack, told: Ledger, agency: Receiver, before: Before) -> dict
 
 def _screened(databases: Any, events: Iterable[Event], told: Ledger) -> None:
     """A step that was acknowledged was taken, as it was sent, and no step was taken twice."""
-    steps = [event for event in events if event.type == "case.screened"]
+    steps = [event for event in events if event.type == "case.step_taken"]
     twice = [case for case, number in Counter(event.stream for event in steps).items() if number > 1]
     assert not twice, f"screened twice: {twice[:3]}"
-    risks = {event.stream: event.data["risk"] for event in steps}
+    risks = {event.stream: event.data["facts"][0]["value"] for event in steps}
     different = {case: note for case, note in told.screened.items() if risks.get(case) != note["risk"]}
     assert not different, f"screenings lost or changed: {list(different.items())[:3]}"
     last = {event.stream: event.version for event in events if event.stream.startswith("case-")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from services.cases.handlers import handlers
 from shared.access import Actor, system_actor
 from shared.clock import utc_now
 from shared.events import Event
+from shared.events.catalogue import consume
 from shared.foundation import Foundation
 from shared.ids import new_id, new_number
 from shared.journal import Context
@@ -40,26 +41,63 @@ def app(foundation: Foundation) -> Flask:
 
 @pytest.fixture
 def as_role(app: Flask) -> Callable[..., Browser]:
-    def make(role: str | None = "case_worker") -> Browser:
-        return Browser(app, Actor(new_id("account"), role, new_id("agency"), "session", "Petugas") if role else None)
+    def make(role: str | None = "case_worker", agency_id: str | None = None) -> Browser:
+        agency = agency_id or new_id("agency")
+        return Browser(app, Actor(new_id("account"), role, agency, "session", "Petugas") if role else None)
+
+    return make
+
+
+@pytest.fixture
+def agency(foundation: Foundation) -> Callable[..., str]:
+    """An agency becomes known or changes (`agency_id`), as directory tells it; returns its id. Without `told` it is an
+    event of before there were services, areas and capacity."""
+
+    def make(
+        kind: str = "health_centre",
+        kecamatan: str | None = None,
+        active: bool = True,
+        agency_id: str | None = None,
+        **told: Any,
+    ) -> str:
+        stream, now = agency_id or new_id("agency"), utc_now()
+        name = "agency.changed" if agency_id else "agency.registered"
+        data = consume(name, {"agency_id": stream, "kind": kind, "kecamatan": kecamatan, "active": active, **told})
+        event = Event("e", name, "directory", stream, 1, 1, now, now, data, "admin", "c")
+        foundation.journal.transact(
+            lambda unit: handlers(foundation)[name](event, unit), Context(system_actor("test").id)
+        )
+        return stream
 
     return make
 
 
 @pytest.fixture
 def arrive(foundation: Foundation) -> Arrive:
-    """A registered report arrives; returns its first case. `names` are sealed for the child as intake does."""
+    """A registered report arrives; returns its first case, or the one that it joins.
+
+    `names` are sealed for the child as intake does. `same_as` is the first id of the children, where these were
+    reported before. `before_commit` is called when all is decided.
+    """
 
     def make(
-        *, children: int = 1, severity: str = "high", received: datetime | None = None, names: Any = None
+        *,
+        children: int = 1,
+        severity: str = "high",
+        received: datetime | None = None,
+        names: Any = None,
+        same_as: Sequence[str] = (),
+        before_commit: Callable[[], None] = lambda: None,
+        channel: str = "walk_in",
     ) -> dict[str, Any]:
         report_id, now = new_id("report"), utc_now()
+        known: list[dict[str, str]] = [{"first_child_id": each} for each in same_as] or [{}] * children
         received = received or now
-        people = [new_id("person") if names else None for _ in range(children)]
+        people = [new_id("person") if names else None for _ in known]
         data = {
             "report_id": report_id,
             "report_number": new_number("L"),
-            "channel": "walk_in",
+            "channel": channel,
             "received_on": received.date(),
             "kecamatan": "33.75.01",
             "kelurahan": "33.75.01.1002",
@@ -78,8 +116,9 @@ def arrive(foundation: Foundation) -> Arrive:
                     "legal_class": "child_labour",
                     "statistical_class": "unknown",
                     "severity": severity,
+                    **again,
                 }
-                for person in people
+                for person, again in zip(people, known, strict=True)
             ],
         }
         event = Event("e", "report.registered", "intake", report_id, 1, 1, received, now, data, "clerk", "c")
@@ -91,9 +130,11 @@ def arrive(foundation: Foundation) -> Arrive:
                     foundation.sealed.create(unit, person, names)
             handlers(foundation)["report.registered"](event, unit)
             handlers(foundation)["report.registered"](event, unit)  # a topic read again changes nothing
+            before_commit()
 
         foundation.journal.transact(work, Context(system_actor("test").id))
-        found = foundation.database["cases"].find_one({"report_id": report_id})
+        of_report = {"$or": [{"report_id": report_id}, {"joined.report_id": report_id}]}
+        found = foundation.database["cases"].find_one(of_report)
         assert found is not None
         return found
 

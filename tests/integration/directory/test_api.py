@@ -26,6 +26,9 @@ def test_an_agency_from_its_registration_to_its_closing(administrator):
         "id": made.json["id"],
         "version": 1,
         "kecamatan": None,
+        "services": [],
+        "areas": [],
+        "capacity": None,
         "phone": None,
         "email": None,
         "active": True,
@@ -36,6 +39,59 @@ def test_an_agency_from_its_registration_to_its_closing(administrator):
     late = administrator.call("PATCH", path, {"name": "Lain"}, headers={"If-Match": '"1"'})
     assert (late.status_code, late.json["current_version"]) == (412, 2)
     assert administrator.call("GET", path).json["name"] == "Puskesmas Bendan"
+
+
+def test_an_agencys_services_areas_and_capacity_are_set_and_told(administrator, foundation):
+    facts = {"services": ["health"], "areas": ["33.75.01", "33.75.02"], "capacity": 5}
+    made = administrator.call("POST", "/api/v1/agencies", {**AGENCY, **facts})
+    assert {name: made.json[name] for name in facts} == facts
+    path = made.headers["Location"]
+    changed = administrator.call("PATCH", path, {"capacity": None, "areas": []}, headers={"If-Match": '"1"'})
+    assert (changed.json["areas"], changed.json["capacity"]) == ([], None)
+    told = [entry["data"] for entry in foundation.journal.history(made.json["id"])]
+    assert [(each["services"], each["areas"], each["capacity"]) for each in told] == [
+        (["health"], ["33.75.01", "33.75.02"], 5),
+        (["health"], [], None),
+    ]
+    near = administrator.call("POST", "/api/v1/agencies", {**AGENCY, "kecamatan": "33.75.03"})
+    assert near.json["areas"] == ["33.75.03"], "who says nothing of areas means the kecamatan, as before there were any"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"services": ["shelter"]}, "services", ("jenis", "of this kind")),
+        ({"services": ["haircut"]}, "services", ("Harus salah satu", "Must be one of")),
+        ({"services": "health"}, "services", ("daftar", "list")),
+        ({"areas": ["33.75.99"]}, "areas", ("Harus salah satu", "Must be one of")),
+        ({"areas": ["33.75.01"] * 50}, "areas", ("", "Longer than")),
+        ({"capacity": -1}, "capacity", ("", "greater than or equal to 0")),
+        ({"capacity": 10_000}, "capacity", ("", "less than or equal to 9999")),
+        ({"capacity": True}, "capacity", ("bilangan bulat", "integer")),
+        ({"capacity": "5"}, "capacity", ("bilangan bulat", "integer")),
+        ({"capacity": 2.5}, "capacity", ("bilangan bulat", "integer")),
+    ],
+)
+def test_what_an_agency_cannot_be_is_refused_at_its_field_in_both_languages(administrator, wrong, field, said):
+    made = administrator.call("POST", "/api/v1/agencies", AGENCY)
+    change = {"path": made.headers["Location"], "json": wrong}
+    for language, words in zip(("id", "en"), said, strict=True):
+        spoken = {"Accept-Language": language}
+        for answer in (
+            administrator.call("POST", "/api/v1/agencies", {**AGENCY, **wrong}, headers=spoken),
+            administrator.call("PATCH", **change, headers={**spoken, "If-Match": '"1"'}),
+        ):
+            assert (answer.status_code, answer.json["errors"][0]["field"].partition(".")[0]) == (422, field)
+            assert words in answer.json["errors"][0]["message"], answer.text
+
+
+def test_a_kind_is_not_changed_away_from_the_services_that_are_given(administrator):
+    """Seen to fail with the services compared only when they are what changes."""
+    made = administrator.call("POST", "/api/v1/agencies", {**AGENCY, "services": ["health"]})
+    answer = administrator.call(
+        "PATCH", made.headers["Location"], {"kind": "social_office"}, headers={"If-Match": '"1"'}
+    )
+    assert (answer.status_code, answer.json["errors"][0]["field"]) == (422, "services")
 
 
 def test_a_change_names_the_version_that_it_knows(administrator):
@@ -187,7 +243,7 @@ ENDPOINTS = {
     ("POST", "/api/v1/accounts"): "-----D",
     ("GET", "/api/v1/accounts/{account}"): "-----D",  # somebody else's
     ("PATCH", "/api/v1/accounts/{account}"): "-----D",
-    ("DELETE", "/api/v1/accounts/{account}/sessions"): "-----D",
+    ("DELETE", "/api/v1/accounts/{account}/sessions"): "--S--D",
     ("DELETE", "/api/v1/accounts/{account}/second-factor"): "-----D",
     ("POST", "/api/v1/accounts/{account}/link"): "-----D",
     ("GET", "/api/v1/sessions"): "CWSPAD",
@@ -206,6 +262,8 @@ ENDPOINTS = {
     ("GET", "/id/sessions"): "CWSPAD",
     ("POST", "/id/sessions"): "CWSPAD",
     ("POST", "/id/sessions/{session}/end"): "CWSPAD",
+    ("GET", "/id/sessions/colleagues"): "--S--D",
+    ("POST", "/id/sessions/colleagues/{account}/end"): "--S--D",
     ("GET", "/id/second-factor"): "CWSPAD",
     ("POST", "/id/second-factor"): "CWSPAD",
     ("GET", "/id/second-factor/set-up"): "CWSPAD",
@@ -214,6 +272,8 @@ ENDPOINTS = {
     ("POST", "/id/second-factor/recovery-codes"): "CWSPAD",
     ("GET", "/id/second-factor/off"): "CWSPAD",
     ("POST", "/id/second-factor/off"): "CWSPAD",
+    ("GET", "/id/morning-email"): "-WSP--",
+    ("POST", "/id/morning-email"): "-WSP--",
     ("GET", "/id/agencies"): "CWSPAD",
     ("GET", "/id/agencies/{agency}"): "CWSPAD",
     ("GET", "/id/agencies/new"): "--S--D",
@@ -254,6 +314,9 @@ OPEN = {
     ("POST", "/id/sign-in/second-factor"),
     ("GET", "/id/sign-in/set-up"),
     ("POST", "/id/sign-in/set-up"),
+    ("GET", "/id/sign-in/provider"),
+    ("GET", "/id/sign-in/no-account"),
+    ("GET", "/directory/sign-in/callback"),
     ("GET", "/id/new-password"),
     ("POST", "/id/new-password"),
     ("GET", "/directory/healthz"),

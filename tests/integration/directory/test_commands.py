@@ -28,6 +28,22 @@ def test_an_agency_and_its_event_are_one_write(foundation):
     assert "Puskesmas" not in str(events_of(foundation, agency))
 
 
+def test_an_agency_of_before_there_were_areas_keeps_serving_its_kecamatan(foundation):
+    """Nothing is migrated: the first change writes and tells all. Seen to fail with a change that is not completed."""
+    agency = commands.register(foundation, ADMINISTRATOR, "agency", {**AGENCY, "kecamatan": "33.75.01"})["id"]
+    foundation.database.agencies.update_one(
+        {"_id": agency}, {"$unset": dict.fromkeys(("services", "areas", "capacity"))}
+    )
+    assert store.get(foundation.database, "agency", agency)["areas"] == ["33.75.01"]
+    ([shown], _) = store.page(foundation.database, "agency", {}, 1, 10)
+    assert (shown["areas"], shown["capacity"]) == (["33.75.01"], None)
+    commands.change(foundation, ADMINISTRATOR, "agency", agency, 1, {"kecamatan": "33.75.02"})
+    stored = foundation.database.agencies.find_one({"_id": agency})
+    assert (stored["kecamatan"], stored["areas"]) == ("33.75.02", ["33.75.01"])
+    told = events_of(foundation, agency)[-1][1]
+    assert (told["areas"], told["services"], told["capacity"]) == (["33.75.01"], [], None)
+
+
 def test_of_two_who_change_one_version_one_wins(foundation, agency):
     outcomes = []
     barrier = threading.Barrier(2)

@@ -39,7 +39,9 @@ def test_a_supervisor_is_told_who_has_looked_at_a_child(supervisor, reader, foun
     for said in ("Petugas case_worker", "Pendamping kasus", "Nama anak, Telepon orang tua atau wali", "Dibuka"):
         assert said in page.text, said
     assert "NIK" not in page.text
+    foundation.audit.record(reader, "identity.opened", CHILD, ["name"], f"break_glass.{'a' * 32}")
     again = supervisor.get(f"/en/audit/looks?subject={CHILD}").text
+    assert "Opened by break-glass" in again
     assert "Asked who has looked" in again, "that somebody asked is told too"
 
 

@@ -25,7 +25,8 @@ def test_the_first_page_shows_what_a_role_can_do(visit, hire, agency):
         page = visit().sign_in(hire(role, agency_id=agency)).get("/id/").text
         main = page.partition("<main")[2]
         found = [part.partition('"')[0] for part in main.split('app-card__link" href="')[1:]]
-        assert found == [*links, "/id/sessions", "/id/second-factor"], role
+        morning = ["/id/morning-email"] if role == "partner_agency" else []
+        assert found == [*links, "/id/sessions", "/id/second-factor", *morning], role
 
 
 def test_an_agency_is_registered_and_changed_by_forms(administrator, foundation):
@@ -40,6 +41,41 @@ def test_an_agency_is_registered_and_changed_by_forms(administrator, foundation)
     assert changed.status_code == 303
     entry = store.get(foundation.database, "agency", path.rpartition("/")[2])
     assert (entry["name"], entry["active"], entry["version"]) == ("Puskesmas Baru", False, 2)
+
+
+def test_services_areas_and_capacity_are_kept_by_the_form(administrator, foundation):
+    """Seen to fail with an empty capacity and 0 taken for the same."""
+    offered = administrator.get("/id/agencies/new").text
+    assert "Penampungan sementara" in offered and 'name="areas" type="checkbox" value="33.75.04"' in offered
+    form = {**AGENCY, "services": ["health"], "areas": ["33.75.01", "33.75.02"], "capacity": "0"}
+    path = administrator.send("/id/agencies/new", **form).headers["Location"]
+    page = administrator.get(path).text
+    assert "Pekalongan Barat, Pekalongan Timur" in page and "Kesehatan" in page
+    entry = store.get(foundation.database, "agency", path.rpartition("/")[2])
+    assert (entry["services"], entry["areas"], entry["capacity"]) == (["health"], ["33.75.01", "33.75.02"], 0)
+    edit = administrator.get(f"{path}/edit").text
+    assert 'name="areas" type="checkbox" value="33.75.02" checked' in edit and 'value="0"' in edit
+    administrator.send(f"{path}/edit", **AGENCY, active="yes", capacity="")
+    entry = store.get(foundation.database, "agency", path.rpartition("/")[2])
+    assert (entry["services"], entry["areas"], entry["capacity"]) == ([], [], None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"services": ["health", "shelter"]}, {"id": "Instansi sejenis ini", "en": "does not give every service"}),
+        ({"capacity": "banyak"}, {"id": "bilangan bulat", "en": "Not a valid integer"}),
+        ({"capacity": "-3"}, {"id": "0", "en": "greater than or equal to 0"}),
+        ({"areas": ["33.75.99"]}, {"id": "33.75.99", "en": "33.75.99"}),
+    ],
+)
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_the_form_says_at_its_field_what_an_agency_cannot_be(administrator, foundation, language, wrong, said):
+    answer = administrator.send(f"/{language}/agencies/new", **AGENCY | wrong)
+    assert answer.status_code == 422
+    (field,) = wrong
+    assert f'id="{field}-error"' in answer.text and said[language] in answer.text
+    assert foundation.database.agencies.count_documents({}) == 0
 
 
 def test_what_was_typed_comes_back_with_what_is_wrong(administrator, foundation):

@@ -1,9 +1,6 @@
 """Directory's pages in a real browser: accessible, usable by keyboard and on a telephone, in both languages."""
 
-import threading
-
 import pytest
-from werkzeug.serving import make_server
 
 from services.directory import seed
 from services.directory.seed import DEMONSTRATION_ACCOUNTS, DEMONSTRATION_PASSWORD
@@ -16,6 +13,7 @@ from tests.support.browser import (
     require_browser,
     unmarked_texts,
 )
+from tests.support.web import served
 
 pytestmark = [pytest.mark.mongo, pytest.mark.browser]
 
@@ -27,15 +25,8 @@ def address(foundation, door):
     """The front door at a real address, with the demonstration's directory behind it."""
     require_browser()
     seed.seed(foundation)
-    server = make_server("127.0.0.1", 0, door, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+    with served(door) as address:
+        yield address
 
 
 def ids(foundation):

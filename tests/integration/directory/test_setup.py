@@ -9,7 +9,7 @@ from services.directory.model import Refused
 from services.directory.seed import DEMONSTRATION_ACCOUNTS, DEMONSTRATION_PASSWORD
 from services.directory.setup import MixedData
 from shared.access.actor import ROLES
-from shared.domain import agency_kinds
+from shared.domain import agency_kinds, kecamatans
 
 pytestmark = pytest.mark.mongo
 
@@ -19,8 +19,11 @@ FIRST = ("kepala@kota.test", "Kepala Dinas", "tiga becak di tepi kali")
 def test_the_demonstration_has_every_kind_of_agency_and_an_account_for_every_role(foundation):
     assert setup.mode(foundation) is None
     added = seed.seed(foundation)
-    assert added == {"agencies": len(agency_kinds()), "companies": 5, "accounts": len(ROLES)}
+    agencies = len(agency_kinds()) + len(kecamatans()) - 1
+    assert added == {"agencies": agencies, "companies": 5, "accounts": len(DEMONSTRATION_ACCOUNTS)}
     assert {agency["kind"] for agency in foundation.database.agencies.find()} == set(agency_kinds())
+    served = [each["areas"] for each in foundation.database.agencies.find({"kind": "health_centre"})]
+    assert sorted(served) == [[], *([place] for place in list(kecamatans())[1:])]
     assert {account.role for account in DEMONSTRATION_ACCOUNTS} == set(ROLES)
     for account in DEMONSTRATION_ACCOUNTS:
         signed_in = signing_in.sign_in(foundation, account.email, DEMONSTRATION_PASSWORD, "192.0.2.1")

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
 from PIL import Image
-from werkzeug.serving import make_server
 
 from shared.access import Actor
-from shared.access.tokens import HEADER, issue, load_private_key
 from tests.support.attachments import registered
 from tests.support.browser import TELEPHONE, Browser, check_keyboard, check_page, unmarked_texts
 from tests.support.files import LATITUDE, MARK, a_photograph
 from tests.support.web import Browser as Program
+from tests.support.web import served, signed_in
 
 pytestmark = [pytest.mark.mongo, pytest.mark.browser]
 
@@ -28,21 +25,8 @@ SUPERVISOR = Actor("account-" + "0" * 32, "supervisor", session="session-" + "0"
 @pytest.fixture
 def address(app: Flask) -> Iterator[str]:
     """The address at which a supervisor finds intake."""
-    key = load_private_key(app.extensions["rujukan"].settings.token_private_key_file or "")
-
-    def signed_in(environ: dict[str, Any], start: Any) -> Any:
-        environ[f"HTTP_{HEADER.upper().replace('-', '_')}"] = issue(key, SUPERVISOR)
-        return app.wsgi_app(environ, start)
-
-    server = make_server("127.0.0.1", 0, signed_in, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+    with served(signed_in(app, SUPERVISOR)) as address:
+        yield address
 
 
 @pytest.fixture

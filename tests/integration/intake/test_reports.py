@@ -63,6 +63,20 @@ def test_a_report_is_shown_without_identities_and_they_open_with_a_trace(
     assert {entry["subject"].partition("-")[0] for entry in entries} == {"report", "person"}
 
 
+TRANSFER = {"office": "UPTD PPA Kabupaten Contoh", "reference": "PPA/2026/0417"}
+
+
+def test_which_office_hands_over_is_sealed_with_the_report(as_role: As, foundation: Foundation) -> None:
+    """Seen to fail with the office kept beside the report's codes."""
+    answer = send(as_role(), a_report(channel="transfer_in", transfer=TRANSFER))
+    assert (answer.status_code, answer.json["channel"]) == (201, "transfer_in")
+    kept = [list(foundation.database[name].find()) for name in foundation.database.list_collection_names()]
+    for secret in TRANSFER.values():
+        assert secret not in answer.text and secret not in repr(kept)
+    opened = as_role().api("GET", f"{REPORTS}/{answer.json['number']}/identities").json["report"]
+    assert {name: opened[f"transfer_{name}"] for name in TRANSFER} == TRANSFER
+
+
 def test_an_unknown_child_has_no_identity_to_open(as_role: As) -> None:
     report = a_report(children=[{"sex": "female"}], reporter={"anonymous": True}, workplace={}, narrative=None, work={})
     answer = send(as_role(), report)
@@ -120,6 +134,10 @@ def test_without_a_key_nothing_is_registered(as_role: As, foundation: Foundation
         ({"work": {"night_work": "yes"}}, "work.night_work"),
         ({"work": {"hazards": ["Z9"]}}, "work.hazards.0"),
         ({"reporter": {"anonymous": True, "name": "Slamet Contoh"}}, "reporter.name"),
+        ({"transfer": {"office": "Kantor Contoh"}}, "transfer.office"),
+        ({"transfer": {"reference": "PPA/1"}}, "transfer.reference"),
+        ({"channel": "transfer_in", "transfer": {"office": "a" * 201}}, "transfer.office"),
+        ({"channel": "transfer_in", "transfer": {"name": "Budi"}}, "transfer.name"),
         ({"report_id": "report-1"}, "report_id"),
         ({"status": "closed"}, "status"),
         ({"a.b": 1}, "a.b"),
@@ -212,6 +230,19 @@ def test_a_form_with_mistakes_comes_back_as_it_was_with_each_named(as_role: As, 
     ):
         assert expected in answer.text, expected
     assert foundation.database["reports"].count_documents({}) == 0
+
+
+def test_a_transfer_is_entered_by_the_page(as_role: As) -> None:
+    """Seen to fail with the questions left shut over their error."""
+    clerk = as_role()
+    shut, opened = '<details class="govuk-details">', '<details class="govuk-details" open>'
+    assert opened not in clerk.get("/id/reports/new").text
+    typed = a_form(channel="walk_in", transfer_office=TRANSFER["office"])
+    refused = clerk.post("/id/reports/new", typed)
+    assert refused.status_code == 422 and 'href="#transfer_office"' in refused.text
+    assert opened in refused.text and shut in refused.text
+    saved = clerk.post("/id/reports/new", {**typed, "channel": "transfer_in"})
+    assert saved.status_code == 303, saved.text
 
 
 def test_another_child_is_added_without_losing_the_first(as_role: As, foundation: Foundation) -> None:

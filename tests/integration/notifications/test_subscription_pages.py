@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
-from werkzeug.serving import make_server
 
 from services.notifications import actions
 from services.notifications.app import create_app
 from shared.access import Actor
-from shared.access.tokens import AUTH_HEADER, HEADER, issue, load_private_key
 from tests.integration.notifications.world import (
     PARTNER,
     case_event,
@@ -29,6 +25,7 @@ from tests.support.browser import (
     unmarked_texts,
 )
 from tests.support.receiver import receiver
+from tests.support.web import served, signed_in
 
 pytestmark = [pytest.mark.mongo, pytest.mark.browser]
 
@@ -42,20 +39,8 @@ NAMES = {",  (aaaaaa)"}
 def address(foundation):
     """The pages behind a front door that lets a supervisor in."""
     require_browser()
-    key = load_private_key(foundation.settings.token_private_key_file or "")
-    app = create_app(foundation)
-
-    def behind_front_door(environ, start_response):
-        environ["HTTP_" + HEADER.upper().replace("-", "_")] = issue(key, SUPERVISOR)
-        environ["HTTP_" + AUTH_HEADER.upper().replace("-", "_")] = "cookie"
-        return app(environ, start_response)
-
-    server = make_server("localhost", 0, behind_front_door, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    thread.join(5)
+    with served(signed_in(create_app(foundation), SUPERVISOR), "localhost") as address:
+        yield address
 
 
 @pytest.fixture

@@ -114,11 +114,51 @@ class History:
 
     def screen(self, case_id: str, on_time: bool = True) -> None:
         """A case worker screens the case."""
-        self._later(case_id, "case.screened", {"risk": "high", "on_time": on_time})
+        self._step(case_id, "screen", "screening", "assessment", {"risk": "high"}, on_time=on_time)
+
+    def close(self, case_id: str) -> None:
+        """The case ends."""
+        self._step(case_id, "close", "assessment", "closed", {"closure_reason": "goals_reached"}, ended=True)
+
+    def reopen(self, case_id: str) -> None:
+        """The case begins anew."""
+        self._step(case_id, "reopen", "closed", "screening", {"reopening_reason": "works_again"})
 
     def overdue(self, case_id: str) -> None:
         """The deadline for screening passes."""
-        self._later(case_id, "case.screening_overdue", {"due_at": NOW})
+        breach = {"deadline": "screening", "referral_id": None, "due_at": NOW, "escalate_to": ["supervisor"]}
+        self._later(case_id, "case.deadline_breached", breach)
+
+    def correct(self, case_id: str, **codes: str) -> None:
+        """Codes of the case's child are corrected in its report, and so in the case; the report has no other child."""
+        opened = next(entry.data for entry in self.entries if entry.stream == case_id)
+        report = next(entry for entry in self.entries if entry.stream == opened["report_id"])
+        child = {**report.data["children"][0], **codes}
+        corrected = {
+            "report_id": report.stream,
+            "request_id": new_id("request"),
+            "child_number": 1,
+            "corrected": ["age_years"],
+            "child": child,
+            "severity": child["severity"],
+        }
+        self._add(REPORTS, report.stream, 2, "report.corrected", corrected)
+        names = ("sex", "age_band", "legal_class", "statistical_class", "severity")
+        self._later(case_id, "case.corrected", {name: child[name] for name in names})
+
+    def _step(
+        self,
+        case_id: str,
+        step: str,
+        origin: str,
+        to: str,
+        facts: dict[str, str],
+        on_time: bool | None = None,
+        ended: bool = False,
+    ) -> None:
+        recorded = [{"fact": name, "value": value} for name, value in facts.items()]
+        data = {"step": step, "facts": recorded, "from_stage": origin, "to_stage": to, "on_time": on_time}
+        self._later(case_id, "case.step_taken", {**data, "ended": ended})
 
     def _later(self, case_id: str, type_: str, more: dict[str, Any]) -> None:
         versions = [entry for entry in self.entries if entry.stream == case_id]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pymongo.database import Database
 
 from services.reporting import store
+from services.reporting.model.facts import MEASURES
 from services.reporting.rebuild import COLLECTIONS, rebuild
 from shared.events import Event, NewEvent
 from shared.foundation import Foundation
@@ -92,11 +93,33 @@ def test_a_life_of_the_journal_after_a_restore_takes_the_place_of_the_lost_one(f
     feed.tell(history.entries)
     again = [dataclasses.replace(entry, epoch=2, data=dict(entry.data)) for entry in history.entries]
     for entry in again:
-        if entry.type == "case.screened":
+        if entry.type == "case.step_taken":
             entry.data["on_time"] = False
     feed.tell(again)
     late = {name: count for name, count in EXPECTED[BARAT, "2026-11"].items() if name != "screened_on_time"}
     assert counts(feed.foundation) == {**EXPECTED, (BARAT, "2026-11"): late}
+
+
+@pytest.mark.parametrize("order", [(REPORTS, CASES), (CASES, REPORTS)])
+def test_a_corrected_child_is_counted_where_it_belongs_and_nowhere_twice(feed: Feed, order: tuple[str, str]) -> None:
+    """Also its report and its case, in whatever order that is heard. Seen to fail without the handlers of
+    `report.corrected` and `case.corrected`: the counts stay under the former severity."""
+    history = History()
+    [case] = history.report(severity="low")
+    history.screen(case)
+    history.correct(case, severity="emergency", age_band="age_5_12")
+    feed.tell(history.entries, order=order)
+    kept = documents(feed.foundation)
+    counted: dict[str, set[str]] = {}
+    for cell in kept[store.CUBES]:  # one of each topic
+        counted.setdefault(cell["severity"], set()).update(name for name in MEASURES if cell.get(name))
+    all_of_it = {"reports", "children", "cases_opened", "cases_open", "cases_screened", "screened_on_time"}
+    assert counted == {"low": set(), "emergency": all_of_it}
+    assert {fact["age_band"] for fact in kept[store.FACTS] if fact["kind"] == "case"} == {"age_5_12"}
+    assert operations.parked(feed.foundation.database) == []
+    before = counts(feed.foundation)
+    feed.rebuild()
+    assert counts(feed.foundation) == before
 
 
 def test_demonstration_and_real_figures_do_not_mix(feed: Feed) -> None:
@@ -291,8 +314,8 @@ def by_hand(entries: list[Entry]) -> dict[tuple[str, str], dict[str, int]]:
             continue
         cell = found.setdefault((entry.data["kecamatan"], str(entry.data["received_on"])[:7]), {})
         later = [other for other in entries if other.stream == entry.stream and other.version > 1]
-        screened = [other.data["on_time"] for other in later if other.type == "case.screened"]
-        overdue = any(other.type == "case.screening_overdue" for other in later)
+        screened = [other.data["on_time"] for other in later if other.type == "case.step_taken"]
+        overdue = any(other.type == "case.deadline_breached" for other in later)
         numbers = (
             {"reports": 1, "children": len(entry.data["children"])}
             if entry.type == "report.registered"

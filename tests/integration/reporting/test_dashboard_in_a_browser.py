@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from shared.access import Actor
-from shared.access.tokens import HEADER, issue, load_private_key
 from tests.integration.reporting.conftest import Feed
 from tests.integration.reporting.test_dashboard import busy_year, key_figures
 from tests.support.browser import Browser, check_error_state, check_keyboard, check_page, unmarked_texts
+from tests.support.web import served, signed_in
 
 pytestmark = [pytest.mark.mongo, pytest.mark.browser]
 
@@ -25,20 +22,8 @@ ANALYST = Actor("account-" + "0" * 32, "analyst", session="session-" + "0" * 32,
 def address(app: Flask, feed: Feed) -> Iterator[str]:
     """The address at which an analyst finds reporting, with a year's figures."""
     feed.tell(busy_year().entries)
-    key = load_private_key(feed.foundation.settings.token_private_key_file or "")
-
-    def signed_in(environ: dict[str, Any], start: Any) -> Any:
-        environ[f"HTTP_{HEADER.upper().replace('-', '_')}"] = issue(key, ANALYST)
-        return app.wsgi_app(environ, start)
-
-    server = make_server("127.0.0.1", 0, signed_in, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join(10)
+    with served(signed_in(app, ANALYST)) as address:
+        yield address
 
 
 def test_the_dashboard_is_as_every_page_must_be(address: str) -> None:

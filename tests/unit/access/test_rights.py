@@ -9,19 +9,26 @@ from shared.access.rights import UnknownAction, may, rights
 HERE, ELSEWHERE = "agency-" + "a" * 32, "agency-" + "b" * 32
 
 # One letter a role, in the order of ROLES: intake clerk, case worker, supervisor, partner agency, analyst,
-# administrator. A = all records, G = the own agency's, O = the own ones, - = none.
+# administrator. A = all records, G = the own agency's, O = the own ones, N = those in which something waits, - = none.
 EXPECTED = {
     "home.read": "AAAAAA",
     "report.register": "AAA---",
     "report.read": "AAA---",
-    "report.read_identity": "AAA---",
+    "report.read_identity": "AAN---",
+    "report.match": "AAA---",
     "identity.erase": "--A---",
+    "subject_request.handle": "-AA---",
+    "retention.decide": "--A---",
+    "report.hold": "--A---",
     "attachment.add": "AAA---",
-    "attachment.read": "AAA---",
+    "attachment.read": "AAN---",
     "attachment.delete": "--A---",
     "case.read": "-AA---",
-    "case.read_identity": "-AA---",
-    "case.screen": "-AA---",
+    "case.read_identity": "-AN---",
+    "case.act": "-AA---",
+    "referral.read": "-AAG--",
+    "referral.answer": "---G--",
+    "referral.read_identity": "---G--",
     "subscription.read": "--AG-A",
     "subscription.create": "--AG-A",
     "subscription.change": "--AG-A",
@@ -40,11 +47,16 @@ EXPECTED = {
     "account.read": "OOOOOA",
     "account.manage": "-----A",
     "audit.read": "--A---",
+    "break_glass.use": "--O---",
+    "break_glass.read": "--A---",
+    "break_glass.review": "--A---",
     "session.read": "OOOOOO",
     "session.delete": "OOOOOO",
+    "session.end_others": "--G--A",
+    "morning_email.choose": "-OOO--",
     "second_factor.manage": "OOOOOO",
 }
-SCOPE = {"A": "any", "G": "own_agency", "O": "own", "-": None}
+SCOPE = {"A": "any", "G": "own_agency", "O": "own", "N": "needed", "-": None}
 
 
 def actor(role, agency=HERE, identifier="account-1"):
@@ -82,10 +94,19 @@ def test_an_account_reads_its_own_session_only():
     assert not may(clerk, "session.read", {})
 
 
+def test_what_is_needed_is_what_waits_for_the_role_or_the_account():
+    """Seen to fail with `needed` that asks for the role alone, and with one for which nothing is everybody's."""
+    supervisor = actor("supervisor")
+    assert may(supervisor, "case.read_identity", {"needed_by": ["supervisor"]})
+    assert may(supervisor, "case.read_identity", {"needed_by": ["account-1"]})
+    for record in ({}, {"needed_by": []}, {"needed_by": ["case_worker", "account-2"]}):
+        assert may(supervisor, "case.read_identity", record).reason == "out_of_scope"
+
+
 def test_administrators_and_analysts_never_see_a_child():
     for role in ("administrator", "analyst", "partner_agency"):
         for action in rights():
-            if action.startswith(("report.", "case.")):
+            if action.startswith(("report.", "case.", "break_glass.")):
                 assert may(actor(role), action, {"agency_id": HERE}).reason == "no_right", (role, action)
 
 
@@ -108,8 +129,8 @@ def test_an_unknown_role_cannot_exist():
 def test_the_page_shows_changed_tables():
     from shared.access.documents import BEGIN, END, FIELDS_BEGIN, FIELDS_END
 
-    page = with_tables(f"before\n{BEGIN}\nold\n{END}\nmiddle\n{FIELDS_BEGIN}\nold\n{FIELDS_END}\nafter\n")
-    assert "| `report.read_identity` |" in page and "| `report.reporter_name` " in page and "old" not in page
+    page = with_tables(f"before\n{BEGIN}\nstale\n{END}\nmiddle\n{FIELDS_BEGIN}\nstale\n{FIELDS_END}\nafter\n")
+    assert "| `report.read_identity` |" in page and "| `report.reporter_name` " in page and "stale" not in page
     assert page.startswith("before") and "\nmiddle\n" in page and page.endswith("after\n")
     with pytest.raises(ValueError):
         with_tables("no markers")

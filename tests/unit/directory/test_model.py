@@ -48,10 +48,33 @@ def test_events_tell_codes_and_never_a_name():
         "kind": "other",
         "kecamatan": None,
         "active": True,
+        "services": [],
+        "areas": ["33.75.01"],
+        "capacity": 5,
     }
     for fact in (model.registered("agency", agency), model.changed("agency", agency)):
-        assert set(fact.data) == {"agency_id", "kind", "kecamatan", "active"}
+        assert set(fact.data) == {"agency_id", "kind", "kecamatan", "active", "services", "areas", "capacity"}
     assert "Rahasia" not in str(model.account_fact(None, account()))
+
+
+def test_what_was_stored_before_there_were_areas_is_read_as_it_was_meant():
+    """Seen to fail with `areas: []` for all: an agency of one kecamatan would serve the whole city."""
+    stored = {"_id": "agency-1", "kind": "health_centre", "kecamatan": "33.75.01", "active": True}
+    assert model.complete("agency", stored) == {**stored, "services": [], "areas": ["33.75.01"], "capacity": None}
+    assert model.complete("agency", {**stored, "kecamatan": None})["areas"] == []
+    moved = {**stored, "areas": ["33.75.02"], "services": ["health"], "capacity": 0}
+    assert model.complete("agency", moved) == moved
+    assert model.complete("company", stored) == stored
+
+
+def test_an_agency_gives_no_service_that_none_of_its_kind_gives():
+    """Seen to fail without the comparison."""
+    model.check_agency({"kind": "health_centre", "services": []})
+    model.check_agency({"kind": "health_centre", "services": ["health"]})
+    model.check_agency({"kind": "other", "services": ["shelter"]})
+    with pytest.raises(Refused) as refused:
+        model.check_agency({"kind": "health_centre", "services": ["health", "shelter"]})
+    assert refused.value.errors == {"services": "not_of_this_kind"}
 
 
 @pytest.mark.parametrize(

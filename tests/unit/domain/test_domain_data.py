@@ -104,12 +104,30 @@ def test_agency_kinds_name_known_sectors_and_services() -> None:
         assert all(kind.does[language] for language in domain.LANGUAGES)
 
 
-def test_identifying_fields_are_declared_with_basis_readers_and_retention() -> None:
+def test_an_agency_gives_what_it_names_or_all_that_its_kind_may() -> None:
+    assert domain.services_given({"kind": "social_office", "services": ["shelter"]}) == ("shelter",)
+    for nothing_named in ({}, {"services": []}, {"services": None}):
+        given = domain.services_given({"kind": "social_office", **nothing_named})
+        assert given == domain.agency_kinds()["social_office"].services
+    assert domain.services_given({"kind": "other"}) == (), "a kind without services: each agency names its own"
+    assert domain.services_given({"kind": "moon_office"}) == (), "a code that is newer than we are"
+
+
+def test_an_agency_of_before_there_were_areas_serves_the_kecamatan_that_stands_there() -> None:
+    """Seen to fail with `agency.get("areas", ())`: what is stored of a city would serve everywhere."""
+    assert domain.areas_served({"kecamatan": "33.75.01"}) == ("33.75.01",)
+    assert domain.areas_served({"kecamatan": None}) == ()
+    assert domain.areas_served({"kecamatan": "33.75.01", "areas": []}) == (), "an office in one, for the whole city"
+    assert domain.areas_served({"kecamatan": "33.75.01", "areas": ["33.75.02"]}) == ("33.75.02",)
+
+
+def test_identifying_fields_are_declared_with_basis_and_readers() -> None:
     assert list(domain.identifying_fields("person")) == [
         *("name", "alias", "nik", "birth_date", "guardian_name", "guardian_phone", "address", "school", "phone")
     ]
     assert list(domain.identifying_fields("report")) == [
-        *("reporter_name", "reporter_phone", "narrative", "workplace_name", "workplace_address")
+        *("reporter_name", "reporter_phone", "narrative", "workplace_name", "workplace_address"),
+        *("transfer_office", "transfer_reference"),
     ]
     assert list(domain.identifying_fields("attachment")) == ["file_name", "description", "content"]
     for owner in ("person", "report", "attachment"):
@@ -117,8 +135,6 @@ def test_identifying_fields_are_declared_with_basis_readers_and_retention() -> N
             assert field.owner == owner
             assert all(field.names[language] and field.legal_basis[language] for language in domain.LANGUAGES)
             assert set(field.readers) <= set(ROLES) - {"administrator", "analyst", "partner_agency"}
-            assert field.retention_months > 0
-            assert field.unconfirmed
     with pytest.raises(KeyError):
         domain.identifying_fields("case")
 

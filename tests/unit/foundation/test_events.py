@@ -113,6 +113,17 @@ def test_a_reader_ignores_fields_and_codes_that_are_newer_than_it() -> None:
     }  # fmt: skip
 
 
+def test_an_agencys_services_areas_and_capacity_may_be_missing() -> None:
+    """Events of version 1 are read for ever. Seen to fail with any of the three `required`."""
+    assert consume("agency.changed", AGENCY) == AGENCY
+    told = {**AGENCY, "services": ["health"], "areas": ["33.75.01", "33.75.02"], "capacity": None}
+    assert consume("agency.changed", produce("agency.changed", told)) == told
+    for wrong in ({"services": ["haircut"]}, {"areas": ["Krapyak Lor 5"]}, {"capacity": -1}, {"capacity": "five"}):
+        with pytest.raises(InvalidEvent) as refused:
+            produce("agency.changed", {**told, **wrong})
+        assert list(refused.value.errors) == list(wrong)
+
+
 def header(message: Message, name: str, value: bytes | None) -> Message:
     others = [(key, each) for key, each in message.headers if key != name]
     return Message(message.key, message.value, others + ([(name, value)] if value is not None else []))

@@ -25,5 +25,5 @@ from shared.worker.processor import gap
 def test_an_event_waits_while_one_before_it_was_not_seen(
     seen: tuple[int, int] | None, epoch: int, version: int, waits: bool
 ) -> None:
-    header = Header("case.screened", "case-1", version, epoch)
+    header = Header("case.step_taken", "case-1", version, epoch)
     assert bool(gap(header, {"case-1": seen} if seen else {})) is waits

@@ -30,9 +30,10 @@ SHOWN = {
     "report_id": "report-1", "number": "L-7K3M9-Q2X4T-5", "status": "registered", "channel": "walk_in",
     "received_on": "2026-03-02", "registered_at": datetime(2026, 3, 2, 4, 5, 6, 789000, UTC), "kecamatan": "33.75.01",
     "kelurahan": "33.75.01.1002", "work_type": "A3", "severity": "high", "anonymous_reporter": False,
-    "demonstration": True, "version": 1, "redaction_needed": False,
+    "demonstration": True, "version": 1, "redaction_needed": False, "on_hold": False,
     "children": [
-        {"child_id": "child-1", "sex": "female", "age_band": "13_14", "school_attendance": "dropped_out",
+        {"child_id": "child-1", "first_child_id": None, "sex": "female", "age_band": "13_14",
+         "school_attendance": "dropped_out",
          "legal_class": "prohibited", "legal_rule": "r@1", "legal_citation": None, "missing_facts": ["hazards"],
          "worst_possible": None, "statistical_class": "child_labour", "severity": "high",
          "erased": False},

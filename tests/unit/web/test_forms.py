@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from shared.web.forms import version_of
 from tests.support.web import Browser
 
 FORM = "/id/reports/form"
@@ -69,3 +70,11 @@ def test_what_was_typed_is_shown_again_and_escaped(clerk: Browser) -> None:
     html = clerk.post(FORM, {"name": '"><script>alert(1)</script>'}).text
     assert "<script>alert" not in html
     assert "&lt;script&gt;alert(1)" in html
+
+
+@pytest.mark.parametrize(
+    ("sent", "version"), [("7", 7), ("0", 0), ("", 0), (None, 0), ("²", 0), ("-1", 0), ("1e3", 0), ("9" * 5_000, 0)]
+)
+def test_what_is_no_version_is_one_that_nothing_has(sent: str | None, version: int) -> None:
+    """A superscript is a digit to Python and no number: pages that looked for digits alone answered 500 to it."""
+    assert version_of(sent) == version

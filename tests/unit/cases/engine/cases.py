@@ -21,6 +21,25 @@ NURSE = Actor("account-nurse", "partner_agency", "agency-health")
 DOCTOR = Actor("account-doctor", "partner_agency", "agency-health")
 POLICE = Actor("account-police", "partner_agency", "agency-police")
 CLOCK = system_actor("cases.clock")
+#: What a command is called in `available`, and the field for what it is about.
+WORDS: dict[str, tuple[type[commands.Command], str]] = {
+    "take_step": (commands.TakeStep, "step"),
+    "approve": (commands.Approve, ""),
+    "reject": (commands.Reject, ""),
+    "give_consent": (commands.GiveConsent, "consent"),
+    "withdraw_consent": (commands.WithdrawConsent, "consent"),
+    "request_referral": (commands.RequestReferral, "kind"),
+    "claim": (commands.Claim, "referral_id"),
+    "release": (commands.Release, "referral_id"),
+    "accept": (commands.Accept, "referral_id"),
+    "decline": (commands.Decline, "referral_id"),
+    "start_service": (commands.StartService, "referral_id"),
+    "complete": (commands.Complete, "referral_id"),
+    "revoke": (commands.Revoke, "referral_id"),
+    "pause_clock": (commands.PauseClock, "pause"),
+    "resume_clock": (commands.ResumeClock, "pause"),
+    "finish_task": (commands.FinishTask, "task_id"),
+}
 
 
 @cache

@@ -8,6 +8,7 @@ left out of the definition (an invariant is broken).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,33 +17,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from services.cases.engine import Case, Event, Refusal, available, commands, decide, evolve
 from services.cases.engine.decide import holds
+from services.cases.engine.migration import migrate
 from services.cases.engine.state import ENDED, PAUSED
 from shared.access.actor import ROLES, Actor
-from tests.unit.cases.engine.cases import CLOCK, Played, shipped
+from tests.unit.cases.engine.cases import CLOCK, WORDS, Played, shipped
 
 DEFINITION = shipped()
+NEXT = replace(DEFINITION, version=DEFINITION.version + 1)
 AGENCIES = ("agency-one", "agency-two")
 ACTORS = [Actor(f"account-{role}-{number}", role, agency) for role in ROLES for number, agency in enumerate(AGENCIES)]
 actors = strategies.sampled_from(ACTORS)
 hours = strategies.integers(0, 400)
-names = {
-    "take_step": (commands.TakeStep, "step"),
-    "approve": (commands.Approve, ""),
-    "reject": (commands.Reject, ""),
-    "give_consent": (commands.GiveConsent, "consent"),
-    "withdraw_consent": (commands.WithdrawConsent, "consent"),
-    "request_referral": (commands.RequestReferral, "kind"),
-    "claim": (commands.Claim, "referral_id"),
-    "release": (commands.Release, "referral_id"),
-    "accept": (commands.Accept, "referral_id"),
-    "decline": (commands.Decline, "referral_id"),
-    "start_service": (commands.StartService, "referral_id"),
-    "complete": (commands.Complete, "referral_id"),
-    "revoke": (commands.Revoke, "referral_id"),
-    "pause_clock": (commands.PauseClock, "pause"),
-    "resume_clock": (commands.ResumeClock, "pause"),
-    "finish_task": (commands.FinishTask, "task_id"),
-}
+
+
+def sorted_deadlines(case: Case) -> Case:
+    """The case with its deadlines in one order: which of them was written first says nothing."""
+    return case.but(deadlines=tuple(sorted(case.deadlines, key=lambda each: each.key)))
 
 
 class Histories(RuleBasedStateMachine):
@@ -103,6 +93,38 @@ class Histories(RuleBasedStateMachine):
         assert decide(DEFINITION, self.case, tick) == ()
         assert self.case.next_at is None or self.case.next_at > self.now
 
+    @rule(severity=strategies.sampled_from(["emergency", "low"]), late=hours)
+    def the_child_is_reported_again(self, severity: str, late: int) -> None:
+        """It joins while the case is open, whenever the report was received; after the end it is refused."""
+        at = self.now - timedelta(hours=late)
+        joins = commands.JoinReport(
+            by=CLOCK,
+            at=at,
+            now=self.now,
+            report_id=f"report-{len(self.history)}",
+            child_id="child-again",
+            person_id=None,
+            about={"severity": severity},
+        )
+        before = self.case
+        if isinstance(self._decide(joins), Refusal):
+            assert DEFINITION.stages[before.stage].final and self.case is before
+
+    @invariant()
+    def nothing_ends_with_a_report_that_nobody_has_read(self) -> None:
+        """A case with an unread report is open, and the report has its deadline."""
+        unread = [task.subject for task in self.case.unread()]
+        assert not unread or not DEFINITION.stages[self.case.stage].final
+        assert unread == [each.subject for each in self.case.deadlines if each.subject in unread]
+
+    @rule()
+    def a_new_version_that_says_the_same_changes_nothing(self) -> None:
+        """Taken over by it, the case is as it was: every deadline at the same moment, in the same phase."""
+        event = migrate(DEFINITION, NEXT, self.case, self.history, "system:test", self.now)
+        assert isinstance(event, Event)
+        same = self.case.but(definition=NEXT.id, version=self.case.version + 1)
+        assert sorted_deadlines(evolve(NEXT, self.case, event)) == sorted_deadlines(same)
+
     @invariant()
     def the_history_makes_the_case(self) -> None:
         """Evolving over the history gives the stored state."""
@@ -130,10 +152,14 @@ class Histories(RuleBasedStateMachine):
 
     @invariant()
     def what_is_over_has_no_deadline(self) -> None:
-        """A deadline belongs to the case, or to a referral that is open; a closed case has none of its own."""
+        """A deadline belongs to the case, to a referral that is open, or to an unread report; a closed case has none of
+        its own."""
+        unread = {task.subject for task in self.case.unread()}
         for each in self.case.deadlines:
-            if each.subject:
+            if each.subject in self.case.referrals:
                 assert self.case.referrals[each.subject].state not in ENDED
+            elif each.subject:
+                assert each.subject in unread
             else:
                 assert not DEFINITION.stages[self.case.stage].final
             assert (each.phase == PAUSED) == (each.left is not None)
@@ -147,7 +173,7 @@ class Histories(RuleBasedStateMachine):
         return decided
 
     def _command(self, name: str, subject: str, actor: Actor, data: strategies.DataObject) -> commands.Command:
-        kind, field = names[name]
+        kind, field = WORDS[name]
         said: dict[str, Any] = {"by": actor, "at": self.now, "now": self.now}
         if field:
             said[field] = subject

@@ -1,0 +1,86 @@
+"""Giving a command by page, to a case or to a referral: show its form, take it, say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import flash, redirect, render_template
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from services.cases import definitions, records, texts, words
+from services.cases.commands import Order
+from services.cases.engine import Possible
+from services.cases.forms import CommandForm, command_form
+from shared.domain.working_time import wib_date
+from shared.journal import VersionConflict
+from shared.web import Problem, current_foundation
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command that somebody gives by page. `shown` is the case (or what is known of it) for its words, `back` the
+    page it was begun on, `carry_out` does it for a version and an order."""
+
+    command: str
+    subject: str
+    shown: Mapping[str, Any]
+    version: int
+    possible: Iterable[Possible]
+    back: str
+    carry_out: Callable[[int, Order], Any]
+    agencies: Iterable[Mapping[str, Any]] = field(default_factory=list)
+
+
+def give(asked: Asked, sent: bool) -> ResponseReturnValue:
+    """The form of the command, or what became of the one that was `sent`. Raises Problem 404 for no such command."""
+    definition = definitions.of(asked.shown["workflow"])
+    found = next((e for e in asked.possible if (e.command, e.subject) == (asked.command, asked.subject)), None)
+    if found is None:
+        raise Problem(404, "not_found")
+    title = texts.command(definition, asked.shown, asked.command, asked.subject)
+    if not found.now and not sent:
+        flash(" ".join(texts.reason(definition, each) for each in found.reasons))
+        return redirect(asked.back, 303)
+    kind = next((each["kind"] for each in asked.shown["referrals"] if each["referral_id"] == asked.subject), "")
+    make = command_form(definition, asked.command, asked.subject, kind, asked.agencies)
+    form = make() if sent else _empty(make, asked.version)
+    if not sent or not form.validate_on_submit():
+        return _page(asked, title, form), 422 if sent else 200
+    version = form.version.number
+    try:
+        with records.refusals(asked.shown):
+            asked.carry_out(version, form.order(asked.command, asked.subject))
+    except Problem as problem:
+        if problem.errors and form.refuse(problem.errors):
+            return _page(asked, title, form), 422
+        flash(problem.advice if not problem.errors else problem.errors[0]["message"])
+        return redirect(asked.back, 303)
+    except VersionConflict:
+        flash(_("Somebody else changed this in the meantime. This is how it stands now."))
+        return redirect(asked.back, 303)
+    flash(_("Recorded: %(what)s.", what=title), "success")
+    return redirect(asked.back, 303)
+
+
+def _empty(make: type[CommandForm], version: int) -> CommandForm:
+    form = make(formdata=None, version=str(version))
+    if "occurred_on" in form:
+        form["occurred_on"].begin_with(wib_date(current_foundation().clock()))
+    return form
+
+
+def _page(asked: Asked, title: str, form: CommandForm) -> str:
+    awaited = asked.shown["awaited"] if asked.command in ("approve", "reject") else None
+    return render_template(
+        "cases/command.html",
+        **words.of(definitions.of(asked.shown["workflow"])),
+        title=title,
+        form=form,
+        back=asked.back,
+        number=asked.shown["case_number"],
+        awaited=awaited,
+        nobody=asked.command == "request_referral" and not asked.agencies,
+    )

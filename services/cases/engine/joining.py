@@ -1,0 +1,46 @@
+"""A further report about the child of an open case joins it: somebody has to read it, in the time in which a new report
+would have been screened, and no case ends before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.cases.engine import deadlines
+from services.cases.engine.commands import JoinReport
+from services.cases.engine.definition import Definition, Step
+from services.cases.engine.refusals import Reason, reason
+from services.cases.engine.state import READ_REPORT, Case, Event
+from shared.ids import derived_id
+
+
+def situation(definition: Definition, case: Case) -> Iterator[Reason]:
+    """Why no report can join now: who is reported after the end gets a case anew."""
+    if definition.stages[case.stage].final:
+        yield reason("wrong_stage", stage=case.stage)
+
+
+def joined(definition: Definition, case: Case, command: JoinReport) -> Event:
+    """The report joins, with the task of reading it and its deadline."""
+    known = {**case.about, **command.about}
+    begun = deadlines.of_report(definition, command.report_id, known, command.at, command.now)
+    data = {
+        "report_id": command.report_id,
+        "child_id": command.child_id,
+        "person_id": command.person_id,
+        "task_id": derived_id("task", command.report_id, command.child_id, READ_REPORT),
+        "about": dict(command.about),
+        "deadlines": deadlines.written(begun),
+    }
+    return Event("case.report_joined", data, command.at)
+
+
+def in_the_way(definition: Definition, case: Case, step: Step) -> Iterator[Reason]:
+    """What reports keep a step from being taken: one that is not read from the end of the case, and an open case of the
+    same child from a second beginning."""
+    if not (case.tasks or case.open_elsewhere):
+        return
+    ends = any(definition.stages[branch.stage].final for branch in step.to)
+    if ends and any(case.unread()):
+        yield reason("report_unread")
+    if case.open_elsewhere and definition.stages[case.stage].final and not ends:
+        yield reason("open_elsewhere")
