@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -58,8 +57,7 @@ class Clients(History):
         body, answer = self.ledger.commands[key]
         attempt = self.attempt({stream: 1}, key, "a third body" if another_body else body)
         if another_body:
-            with pytest.raises(KeyReused):
-                self.world.write(attempt, counts)
+            self.refused(lambda: self.world.write(attempt, counts), KeyReused, f"{key} with another body")
         else:
             assert self.world.write(attempt, counts) == answer, "a repeated command got another answer"
 
@@ -67,9 +65,9 @@ class Clients(History):
     @rule(data=st.data(), counts=st.booleans())
     def write_at_a_version_that_has_passed(self, data: st.DataObject, counts: bool) -> None:
         stream = data.draw(st.sampled_from(sorted(self.ledger.streams)))
-        with pytest.raises(VersionConflict) as lost:
-            self.world.write(self.attempt({stream: 1}, behind=1), counts)
-        assert lost.value.current == self.ledger.version(stream)
+        late = self.attempt({stream: 1}, behind=1)
+        lost = self.refused(lambda: self.world.write(late, counts), VersionConflict, f"{late}")
+        assert lost.current == self.ledger.version(stream)
 
     @rule(stream=streams, counts=st.tuples(st.booleans(), st.booleans()), two_processes=st.booleans())
     def two_write_the_same_version(self, stream: str, counts: tuple[bool, bool], two_processes: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize
@@ -17,6 +17,7 @@ from tests.integration.foundation.stateful.world import STREAMS, World, mark_of
 from tests.support.stepping import Stepped
 
 PATIENCE_SECONDS = 60.0
+Refusal = TypeVar("Refusal", bound=Exception)
 
 streams = st.sampled_from(sorted(STREAMS))
 either = st.integers(0, 1)
@@ -57,6 +58,15 @@ class History(RuleBasedStateMachine):
         assert written in (set(), marks), f"half of {attempt} is written: {sorted(written)}"
         if written:
             self.ledger.acknowledge(attempt, counts)
+
+    @staticmethod
+    def refused(call: Callable[[], object], error: type[Refusal], what: str) -> Refusal:
+        """The refusal with which the call ends. (`pytest.raises` fails with what hypothesis would not show.)"""
+        try:
+            answer = call()
+        except error as refusal:
+            return refusal
+        raise AssertionError(f"{what} was taken: {answer}")
 
     def no_trace(self, attempts: list[Attempt]) -> None:
         marks = {mark for attempt in attempts for each in attempt.marks.values() for mark in each}

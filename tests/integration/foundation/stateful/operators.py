@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
@@ -74,8 +73,8 @@ class Operators(Parts, Verdict):
         self.all_is_as_promised()
         first, *others = [each.record for each in self.reader.queues[stream]]
         assert others, f"{stream}: nothing waits behind {first}"
-        with pytest.raises(operations.NotFirst):
-            operations.drop(self.world.reporting, self.world.place_of(others[-1]))
+        last = self.world.place_of(others[-1])
+        self.refused(lambda: operations.drop(self.world.reporting, last), operations.NotFirst, f"the drop of {last}")
 
     @rule()
     def the_journal_is_published_again(self) -> None:

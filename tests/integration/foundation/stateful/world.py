@@ -6,6 +6,7 @@ Databases are emptied for each example; topic and consumer group are new. It bre
 from __future__ import annotations
 
 import itertools
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaTimeoutError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
@@ -41,6 +43,7 @@ TOPIC = "stateful.events"
 PARTITIONS = (0, 1)
 STREAMS = {f"agency-{number:032x}": partition for number, partition in ((1, 1), (2, 0), (3, 0), (7, 1))}
 """Streams and the partition that their key falls into."""
+READING_SECONDS = 20.0
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -105,8 +108,10 @@ class World:
     def forget_connections(self) -> None:
         """The test's own: it makes new ones after an outage."""
         for connection in (self._reader, self._producer):
-            if connection is not None:
-                connection.close()
+            if isinstance(connection, KafkaProducer):
+                connection.close(timeout=READING_SECONDS)
+            elif connection is not None:
+                connection.close(timeout_ms=int(READING_SECONDS * 1_000))
         self._reader = self._producer = None
 
     # Outages
@@ -227,19 +232,35 @@ class World:
 
     def read_topic(self) -> dict[int, list[Record]]:
         """Every record of the topic, by partition, in the order in which they lie there."""
+        if not self._read_on():
+            # A reader of the test that stands still is no broken promise; a second one that does is worth a look.
+            self.forget_connections()
+            assert self._read_on(), (
+                f"the topic cannot be read: { ({each: len(got) for each, got in self.sent.items()}) }"
+            )
+        return {number: [self._as_record(each) for each in records] for number, records in self.sent.items()}
+
+    def _read_on(self) -> bool:
+        """Whether the topic was read to its end within READING_SECONDS."""
         partitions = [TopicPartition(self.topic, number) for number in PARTITIONS]
         if self._reader is None:
             self._reader = KafkaConsumer(bootstrap_servers=self.kafka.bootstrap, fetch_max_wait_ms=20)
             self._reader.assign(partitions)
             for each in partitions:
                 self._reader.seek(each, len(self.sent[each.partition]))
-        ends = self._reader.end_offsets(partitions)
+        until = time.monotonic() + READING_SECONDS
+        try:
+            ends = self._reader.end_offsets(partitions, timeout_ms=int(READING_SECONDS * 1_000))
+        except KafkaTimeoutError:
+            return False
         while any(len(self.sent[each.partition]) < ends[each] for each in partitions):
+            if time.monotonic() > until:
+                return False
             for records in self._reader.poll(timeout_ms=100).values():
                 for record in records:
                     assert record.offset == len(self.sent[record.partition]), "the test's own reader left something out"
                     self.sent[record.partition].append(record)
-        return {number: [self._as_record(each) for each in records] for number, records in self.sent.items()}
+        return True
 
     def _as_record(self, sent: Any) -> Record:
         if (sent.partition, sent.offset) in self.malformed:
