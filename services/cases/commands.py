@@ -154,6 +154,7 @@ def _join(
         child_id=reported.child_id,
         person_id=reported.person_id,
         about=reported.about(),
+        transferred=reported.channel == TRANSFER_IN,
     )
     store.put(unit, record, case, write(unit, record, case, _decided(case, joining)))
     told = {name: getattr(reported, name) for name in ("report_id", "child_id", "person_id")}

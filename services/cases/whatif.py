@@ -8,14 +8,14 @@ is not compared: a history says who acted, not in which role. No case is changed
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo import ASCENDING
 
 from services.cases import definitions, model, store
-from services.cases.engine import Case, Definition, Event, Refusal, commands, decide, evolve
+from services.cases.engine import Case, Definition, Event, Refusal, commands, decide, evolve, joining
 from services.cases.engine.definition import TakesOver
 from services.cases.engine.referrals import WITHDRAWN
 from shared.access.actor import Actor, system_actor
@@ -24,6 +24,7 @@ from shared.mongo import reachable
 
 CLOCK, OPENER = system_actor("cases.clock"), system_actor("cases.worker")
 MOST_TICKS = 1_000
+Coming = TypeVar("Coming", commands.Open, commands.JoinReport)
 
 
 @dataclass
@@ -82,6 +83,7 @@ class _Replay:
         taken = draft.takes_over
         self._words = taken if taken is not None and draft.id != definition.id else TakesOver(definition.version)
         self._awaited = ""
+        self._confirmed = {event.data["task_id"] for event in self._events if event.type == "case.transfer_received"}
         self._asked_next = {
             event.data["kind"]: (event.data["agency_id"],)
             for event, entry in zip(self._events, entries, strict=True)
@@ -91,10 +93,7 @@ class _Replay:
     def played(self, until: datetime) -> Played:
         opened = self._events[0]
         said = {"by": CLOCK, "at": opened.at, "now": max(opened.at, self._entries[0]["recorded_at"])}
-        transferred = any(event.type == "case.transfer_received" for event in self._events)
-        opening = commands.Open(
-            case_id=opened.data["case_id"], about=opened.data["about"], transferred=transferred, **said
-        )
+        opening = self._handed_over(commands.Open(case_id=opened.data["case_id"], about=opened.data["about"], **said))
         decided = decide(self._draft, None, opening)
         if isinstance(decided, Refusal):
             raise AssertionError("a case can always be opened")
@@ -102,6 +101,10 @@ class _Replay:
         for follows in decided[1:]:
             played.case = evolve(self._draft, played.case, follows)
         for event, entry in zip(self._events[1:], self._entries[1:], strict=True):
+            if event.type == "case.corrected":  # of the report: it holds in any definition
+                self._tick(played, entry["recorded_at"])
+                played.case = evolve(self._draft, played.case, event)
+                continue
             made = self._command(event, entry)
             if made is not None:
                 about, command = made
@@ -158,10 +161,14 @@ class _Replay:
                 return None if pause is None else (pause, stands(pause=pause, **manager))
             case "case.report_joined":
                 reported = {name: data[name] for name in ("report_id", "child_id", "person_id", "about")}
-                return "report", commands.JoinReport(by=OPENER, **reported, **said)
+                return "report", self._handed_over(commands.JoinReport(by=OPENER, **reported, **said))
             case "case.task_finished":
                 return "task", commands.FinishTask(task_id=data["task_id"], **manager)
         return self._on_referral(event, entry, said) if event.type.startswith("referral.") else None
+
+    def _handed_over(self, command: Coming) -> Coming:
+        """The command as it was: another office waited for our word where the task of giving it was raised."""
+        return replace(command, transferred=joining.confirming(command) in self._confirmed)
 
     def _step(self, event: Event, entry: Mapping[str, Any], said: dict[str, Any]) -> tuple[str, commands.Command]:
         name = self._words.steps.get(event.data["step"], event.data["step"])

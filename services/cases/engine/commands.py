@@ -36,12 +36,13 @@ class Open(Command):
 @dataclass(frozen=True, kw_only=True)
 class JoinReport(Command):
     """A further report about the child of the case. `at` is when it was received; `about` as a case of its own would
-    have it."""
+    have it; `transferred` as in `Open`."""
 
     report_id: str
     child_id: str
     person_id: str | None
     about: Mapping[str, str] = field(default_factory=dict)
+    transferred: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

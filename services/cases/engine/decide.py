@@ -30,8 +30,7 @@ from services.cases.engine.definition import Definition, Step
 from services.cases.engine.evolve import evolve
 from services.cases.engine.guards import Guard
 from services.cases.engine.refusals import Reason, Refusal, reason
-from services.cases.engine.state import CONFIRM_TRANSFER, Case, Deadline, Event
-from shared.ids import derived_id
+from services.cases.engine.state import Case, Deadline, Event
 
 
 def decide(definition: Definition, case: Case | None, command: Command) -> tuple[Event, ...] | Refusal:
@@ -115,7 +114,7 @@ def _events(definition: Definition, case: Case, command: Command) -> Iterator[Ev
         case FinishTask():
             yield Event("case.task_finished", {"task_id": command.task_id}, command.at)
         case JoinReport():
-            yield joining.joined(definition, case, command)
+            yield from joining.joined(definition, case, command)
         case Tick():
             yield from _ticked(definition, case, command)
 
@@ -130,9 +129,7 @@ def _opened(definition: Definition, command: Open) -> Iterator[Event]:
         "deadlines": deadlines.written(begun),
     }
     yield Event("case.opened", data, command.at)
-    if command.transferred:
-        task_id = derived_id("task", command.case_id, CONFIRM_TRANSFER)
-        yield Event("case.transfer_received", {"task_id": task_id}, command.at)
+    yield from joining.received(command)
 
 
 def _step_situation(definition: Definition, case: Case, step: Step, command: Command) -> Iterator[Reason]:

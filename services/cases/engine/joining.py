@@ -1,15 +1,16 @@
-"""A further report about the child of an open case joins it: somebody has to read it, in the time in which a new report
-would have been screened, and no case ends before."""
+"""How a report comes to a case: one that another office hands over to us is confirmed to that office; a further one
+about the child of an open case joins it, has to be read in the time in which a new report would have been screened, and
+no case ends before."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from services.cases.engine import deadlines
-from services.cases.engine.commands import JoinReport
+from services.cases.engine.commands import JoinReport, Open
 from services.cases.engine.definition import Definition, Step
 from services.cases.engine.refusals import Reason, reason
-from services.cases.engine.state import READ_REPORT, Case, Event
+from services.cases.engine.state import CONFIRM_TRANSFER, READ_REPORT, Case, Event
 from shared.ids import derived_id
 
 
@@ -19,7 +20,19 @@ def situation(definition: Definition, case: Case) -> Iterator[Reason]:
         yield reason("wrong_stage", stage=case.stage)
 
 
-def joined(definition: Definition, case: Case, command: JoinReport) -> Event:
+def confirming(command: Open | JoinReport) -> str:
+    """The id of the task to tell the other office that we have what it handed over."""
+    named = (command.case_id,) if isinstance(command, Open) else (command.report_id, command.child_id)
+    return derived_id("task", *named, CONFIRM_TRANSFER)
+
+
+def received(command: Open | JoinReport) -> Iterator[Event]:
+    """The task, where another office handed the child over to us."""
+    if command.transferred:
+        yield Event("case.transfer_received", {"task_id": confirming(command)}, command.at)
+
+
+def joined(definition: Definition, case: Case, command: JoinReport) -> Iterator[Event]:
     """The report joins, with the task of reading it and its deadline."""
     known = {**case.about, **command.about}
     begun = deadlines.of_report(definition, command.report_id, known, command.at, command.now)
@@ -31,7 +44,8 @@ def joined(definition: Definition, case: Case, command: JoinReport) -> Event:
         "about": dict(command.about),
         "deadlines": deadlines.written(begun),
     }
-    return Event("case.report_joined", data, command.at)
+    yield Event("case.report_joined", data, command.at)
+    yield from received(command)
 
 
 def in_the_way(definition: Definition, case: Case, step: Step) -> Iterator[Reason]:

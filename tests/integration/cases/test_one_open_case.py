@@ -51,6 +51,18 @@ def test_a_further_report_joins_the_open_case_and_waits_to_be_read(
     assert joined["report_number"] in page.text and "Baca laporan berikutnya" in page.text
 
 
+def test_an_office_that_hands_over_the_child_of_an_open_case_gets_our_word(
+    arrive: Arrive, as_role: As, foundation: Foundation
+) -> None:
+    """Seen to fail without the channel at the joining."""
+    case = arrive()
+    arrive(same_as=[case["child_id"]], channel="transfer_in")
+    assert types(foundation, case) == ["case.opened", "case.report_joined", "case.transfer_received"]
+    tasks = as_role().api("GET", f"{CASES}/{case['case_number']}").json["tasks"]
+    assert sorted(task["kind"] for task in tasks) == ["confirm_transfer", "read_report"]
+    assert_stored_is_history(foundation, case["_id"])
+
+
 def test_a_report_that_is_read_again_joins_once(arrive: Arrive, foundation: Foundation) -> None:
     """`arrive` hands every event to the handler twice; here it also comes in another unit of work. Seen to fail without
     the look at what has joined."""

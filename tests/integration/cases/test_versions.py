@@ -15,6 +15,7 @@ from deploy.cli.main import app as command_line
 from services.cases import commands, definitions, migrations, model, whatif
 from services.cases.engine import load
 from services.cases.engine.migration import migrate
+from shared.access.actor import system_actor
 from shared.foundation import Foundation
 from shared.journal import VersionConflict
 from tests.integration.cases.test_cases import (
@@ -271,6 +272,30 @@ def test_whatif_knows_of_a_case_that_another_office_handed_over(
     draft.write_text(text, encoding="utf-8")
     [found] = whatif.compare(foundation, load(draft), datetime(2020, 1, 1, tzinfo=UTC))
     assert (found.before.refused, found.after.refused) == ([], [])
+
+
+def test_whatif_goes_on_with_what_was_corrected_and_with_a_transfer_that_joined(
+    arrive: Arrive, as_role: As, foundation: Foundation
+) -> None:
+    """Seen to fail without either: the replay kept the old urgency, and refused the word to the other office."""
+    case = arrive(severity="emergency")
+    arrive(same_as=[case["child_id"]], channel="transfer_in")
+    known = stored(foundation, case)
+    [word] = [task["task_id"] for task in known["tasks"] if task["kind"] == "confirm_transfer"]
+    codes = {name: known[name] for name in (*commands.CORRECTABLE, "child_id")} | {"severity": "low"}
+
+    def work(unit: Any) -> dict[str, Any]:
+        commands.correct(unit, case["report_id"], codes, foundation.clock())
+        return {}
+
+    foundation.journal.run(work, actor=system_actor("test"))
+    assert types(foundation, case)[1:] == ["case.report_joined", "case.transfer_received", "case.corrected"]
+    assert order(as_role(), case, 4, "finish_task", word).status_code == 200
+    definition = definitions.current()
+    played = whatif.replay(definition, definition, list(foundation.journal.history(case["_id"])), foundation.clock())
+    _, kept = model.from_document(stored(foundation, case))
+    assert played.refused == [] and played.case == kept
+    assert kept.about["severity"] == "low"
 
 
 def test_what_cannot_be_asked_is_said_in_one_line(city: Path, say: Callable[..., Result]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.cases.engine import commands, evolve
 from services.cases.engine.migration import migrate
-from services.cases.engine.state import BREACHED, LATE, READ_REPORT, RUNNING, Event
+from services.cases.engine.state import BREACHED, CONFIRM_TRANSFER, LATE, READ_REPORT, RUNNING, Event
 from tests.unit.cases.engine.cases import CLOCK, NURSE, SUPERVISOR, WORKER, Played
 
 REPORT = "report-2"
@@ -28,6 +28,19 @@ def test_it_is_read_in_the_time_in_which_a_new_report_of_its_urgency_is_screened
     assert (of_report.name, of_report.due_at) == ("report:screening", played.now + timedelta(hours=2))
     assert [(task.kind, task.subject) for task in played.case.tasks] == [(READ_REPORT, REPORT)]
     assert played.case.stage == "assessment", "the case stays where it is"
+
+
+def test_the_office_that_hands_the_child_over_gets_our_word_also_where_a_case_is_open() -> None:
+    """Seen to fail without `transferred` at the joining: only a case that it opened asked for the word."""
+    played = Played(severity="low")
+    told: dict[str, Any] = {"child_id": "child-2", "person_id": None, "transferred": True}
+    for number in (2, 3):
+        events = played.does(commands.JoinReport, CLOCK, **told, report_id=f"report-{number}")
+        assert [event.type for event in events] == ["case.report_joined", "case.transfer_received"]
+    words = [task.task_id for task in played.case.tasks if task.kind == CONFIRM_TRANSFER]
+    assert len(set(words)) == 2, "a word for each"
+    played.does(commands.FinishTask, WORKER, task_id=words[0])
+    assert [task.task_id for task in played.case.tasks if task.kind == CONFIRM_TRANSFER] == words[1:]
 
 
 def test_the_deadline_of_a_report_that_nobody_reads_is_escalated_once() -> None:

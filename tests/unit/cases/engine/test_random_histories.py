@@ -93,8 +93,8 @@ class Histories(RuleBasedStateMachine):
         assert decide(DEFINITION, self.case, tick) == ()
         assert self.case.next_at is None or self.case.next_at > self.now
 
-    @rule(severity=strategies.sampled_from(["emergency", "low"]), late=hours)
-    def the_child_is_reported_again(self, severity: str, late: int) -> None:
+    @rule(severity=strategies.sampled_from(["emergency", "low"]), late=hours, transferred=strategies.booleans())
+    def the_child_is_reported_again(self, severity: str, late: int, transferred: bool) -> None:
         """It joins while the case is open, whenever the report was received; after the end it is refused."""
         at = self.now - timedelta(hours=late)
         joins = commands.JoinReport(
@@ -105,6 +105,7 @@ class Histories(RuleBasedStateMachine):
             child_id="child-again",
             person_id=None,
             about={"severity": severity},
+            transferred=transferred,
         )
         before = self.case
         if isinstance(self._decide(joins), Refusal):
