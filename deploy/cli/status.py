@@ -27,6 +27,9 @@ from shared.settings import SERVICES, SettingsError
 if TYPE_CHECKING:
     from shared.foundation import Foundation
 
+KEY_SERVER = "Key server"
+TROUBLES = {KEY_SERVER: "is away, sealed or refuses the token"}
+"""What may be wrong with a server, where it is more than that it does not answer."""
 OLDEST_UNPUBLISHED_SECONDS = 60
 """An entry that waits longer for Kafka is named as a problem."""
 
@@ -107,9 +110,10 @@ def _servers(environ: Mapping[str, str], prefect: str | None, problems: list[str
     ]
     if prefect:
         servers.append(("Prefect", prefect, _http_answers(f"{prefect}/health")))
+    servers += _key_server(environ)
     for name, address, reachable in servers:
         if not reachable:
-            problems.append(f"{name} does not answer at {address}")
+            problems.append(f"{name} {TROUBLES.get(name, 'does not answer')} at {address}")
     return [{"server": name, "address": address, "reachable": reachable} for name, address, reachable in servers]
 
 
@@ -134,6 +138,31 @@ def _kafka_answers(environ: Mapping[str, str]) -> bool:
     except SettingsError:
         return False
     return kafka.answers(how.pop("bootstrap_servers"), milliseconds=5000, **how)
+
+
+def _key_server(environ: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+    """The server that keeps the vault's key, if one does. One that answers and has no usable key stands at the services
+    that need it, with what to do."""
+    from shared.foundation import ring
+    from shared.mongo import Unavailable
+    from shared.vault.keys import KeyFileError
+
+    try:
+        intake = settings.load("intake", environ)
+    except SettingsError:
+        return []
+    if intake.vault_key_server is None:
+        return []
+    address = intake.vault_key_server.url.rsplit("@", 1)[-1]
+    try:
+        keys = ring(intake)
+        if keys is not None:
+            keys.check()
+    except KeyFileError:
+        return [(KEY_SERVER, address, True)]
+    except Unavailable:
+        return [(KEY_SERVER, address, False)]
+    return [(KEY_SERVER, address, True)]
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import tink
 
+from deploy.cli import status
 from services.intake.app import create_app
 from shared.access import Actor
 from shared.foundation import Foundation
@@ -154,6 +155,30 @@ def test_while_the_server_is_away_nothing_is_accepted_and_nothing_is_lost(intake
     assert [answer.status_code for answer in answers] == [201, 201], answers[0].text
     assert intake.database["reports"].count_documents({}) == 1
     assert {name_of(place, never_opened) for place in (intake, later)} == {f"{NAME} {never_opened}"}
+
+
+def test_status_says_whether_the_server_answers(environ, bao, tmp_path, monkeypatch) -> None:
+    """Seen to fail without the look (no row), and with a look that calls everything away or nothing."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def row() -> tuple[list[dict[str, Any]], list[str]]:
+        found = status.look(tmp_path)
+        return [each for each in found["servers"] if each["server"] == "Key server"], found["problems"]
+
+    answers = {"server": "Key server", "address": bao.url, "reachable": True}
+    away = f"Key server is away, sealed or refuses the token at {bao.url}"
+    shown, problems = row()
+    assert shown == [answers] and away not in problems
+    bao.pause()
+    try:
+        shown, problems = row()
+        assert shown == [answers | {"reachable": False}] and away in problems
+    finally:
+        bao.resume()
+    Path(environ["RUJUKAN_VAULT_KEY_TOKEN_FILE"]).write_text("s.refused")
+    shown, problems = row()
+    assert shown == [answers | {"reachable": False}] and away in problems
 
 
 def test_a_server_that_refuses_the_token_is_no_erasure_and_a_new_token_is_seen(intake, environ, tmp_path) -> None:
