@@ -39,6 +39,7 @@ REASONS = {
     "email_taken": N_("Another person has this e-mail address."),
     "administrator_exists": N_("An administrator is there already."),
     "link_over": N_("This link is not valid any more. Ask your administrator for a new one."),
+    "own_binding": N_("Ask another administrator to match your own account anew."),
     "own_second_factor": N_("Turn your own second factor off on your own page, or ask another administrator."),
     "invalid": N_("This cannot be accepted."),
     "last_administrator": N_("The last administrator must stay. Give another account this role first."),

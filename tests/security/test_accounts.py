@@ -78,7 +78,7 @@ def test_02_accounts_and_sessions_of_another_agency_are_not_there(visit, hire, a
     ending = {way: mine.call("DELETE", f"{path}/sessions").status_code for way, path in _both(account, unknown)}
     assert ending == dict.fromkeys(("theirs", "nobody's"), 404 if role == "supervisor" else 403)
     # Without any right to invitations and second factors the answer is the same for every account.
-    for method, path in (("POST", "link"), ("DELETE", "second-factor"), ("PATCH", "")):
+    for method, path in (("POST", "link"), ("DELETE", "second-factor"), ("DELETE", "provider-identity"), ("PATCH", "")):
         answers = {
             mine.call(method, f"{each}/{path}".rstrip("/"), {}, headers={"If-Match": '"1"'}).status_code
             for _, each in _both(account, unknown)
@@ -96,7 +96,15 @@ def test_02_nor_by_the_pages(visit, hire, agency, theirs) -> None:
     assert "Petugas intake_clerk" in page and "Petugas case_worker" not in page
     path = f"/id/sessions/colleagues/{theirs.staff.account_id}/end"
     assert supervisor.send(path, "/id/sessions/colleagues").status_code == 404
-    for other in ("", "/link", "/sessions/end", "/second-factor/reset", "/leaving", "/edit"):
+    for other in (
+        "",
+        "/link",
+        "/sessions/end",
+        "/second-factor/reset",
+        "/provider-identity/release",
+        "/leaving",
+        "/edit",
+    ):
         way = f"/id/accounts/{theirs.staff.account_id}{other}"
         assert supervisor.get(way).status_code in (403, 405), way
     assert theirs.is_in()

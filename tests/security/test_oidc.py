@@ -251,6 +251,34 @@ def test_an_account_stays_its_first_subjects(come, clerk, foundation, provider) 
     assert len(identities(foundation)) == 1
 
 
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_who_got_a_new_name_at_the_provider_is_matched_anew(
+    come, visit, clerk, hire, foundation, provider, mongo, prefix, way: str
+) -> None:
+    """Removed: the deletion: the new name was nobody here's. Removed: the end of the sessions: the old one's went on.
+    Removed: the refusal for one's own."""
+    before, _ = come()
+    administrator = hire("administrator")
+    desk = visit().sign_in(administrator)
+    page = f"/id/accounts/{clerk.account_id}"
+    assert "Dikenali" in desk.get(page).text
+    provider.person["sub"] = "another-name"
+    refused(*come(), NO_ACCOUNT)
+    if way == "page":
+        assert desk.send(f"{page}/provider-identity/release", page).status_code == 303
+    else:
+        program = visit().sign_in_as_program(administrator)
+        assert program.call("DELETE", f"/api/v1/accounts/{clerk.account_id}/provider-identity").status_code == 204
+        own = program.call("DELETE", f"/api/v1/accounts/{administrator.account_id}/provider-identity")
+        assert (own.status_code, own.json["errors"][0]["field"]) == (422, "account")
+    assert before.get("/api/v1/sessions/current").status_code == 401
+    assert identities(foundation) == [] and "Dikenali" not in desk.get(page).text
+    [entry] = mongo.client()[f"{prefix}audit"]["entries"].find({"action": "account.release"})
+    assert (entry["actor"], entry["subject"]) == (administrator.account_id, clerk.account_id)
+    again, _ = come()
+    assert again.get("/api/v1/sessions/current").json["account_id"] == clerk.account_id
+
+
 def test_a_subject_stays_its_accounts(come, clerk, hire, foundation, provider) -> None:
     """Removed: the first question in `_account` (`bound` is never found): with a colleague's address in the provider's
     record, an attempt to bind anew, and the clerk was refused."""

@@ -126,6 +126,16 @@ class AccountSecondFactor(MethodView):
         account_help.reset_second_factor(current_foundation(), current_actor(), account_id)
 
 
+@accounts.route("/<string:account_id>/provider-identity")
+class AccountProviderIdentity(MethodView):
+    @accounts.response(204)
+    @requires("account.manage")
+    def delete(self, account_id: str) -> None:
+        """Let somebody else's account be bound anew at the office's own sign-in service, and sign it out everywhere."""
+        found("account", account_id)
+        account_help.release(current_foundation(), current_actor(), account_id)
+
+
 @accounts.route("/<string:account_id>/link")
 class AccountLink(MethodView):
     @accounts.response(201, schemas.NewLink)

@@ -52,6 +52,7 @@ def list_accounts() -> ResponseReturnValue:
 def show_account(account_id: str) -> ResponseReturnValue:
     entry = found("account", account_id)
     factor_on = second_factor.is_on(current_foundation(), account_id)
+    bound = account_help.is_bound(current_foundation(), account_id)
     person = button(f"/people/{entry['person_id']}", gettext("See the person"), "person.manage")
     rows = [
         {"key": gettext("Person"), "value": entry["name"], "action": person},
@@ -61,12 +62,16 @@ def show_account(account_id: str) -> ResponseReturnValue:
         {"key": gettext("Password"), "value": _password_state(entry)},
         {"key": gettext("Second factor"), "value": gettext("On") if factor_on else gettext("Off")},
     ]
+    if current_foundation().settings.oidc_issuer is not None or bound:
+        state = gettext("Recognised") if bound else gettext("Not used yet")
+        rows.append({"key": gettext("The office's own sign-in service"), "value": state})
     return render_template(
         "directory/account.html",
         entry=entry,
         rows=rows,
         own=account_id == current_actor().id,
         factor_on=factor_on,
+        bound=bound,
         link_text=gettext("Reset the password by a link") if entry["password_hash"] else gettext("Invite by a link"),
     )
 
@@ -99,6 +104,18 @@ def reset_second_factor(account_id: str) -> ResponseReturnValue:
     found("account", account_id)
     account_help.reset_second_factor(current_foundation(), current_actor(), account_id)
     flash(gettext("The second factor is off, and this person is signed out everywhere."), "success")
+    return redirect(page_url(f"/accounts/{account_id}"), 303)
+
+
+@accounts.post("/<account_id>/provider-identity/release")
+@requires("account.manage")
+def release_provider_identity(account_id: str) -> ResponseReturnValue:
+    found("account", account_id)
+    account_help.release(current_foundation(), current_actor(), account_id)
+    flash(
+        gettext("The account is matched by e-mail address next time, and this person is signed out everywhere."),
+        "success",
+    )
     return redirect(page_url(f"/accounts/{account_id}"), 303)
 
 

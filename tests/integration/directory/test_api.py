@@ -245,6 +245,7 @@ ENDPOINTS = {
     ("PATCH", "/api/v1/accounts/{account}"): "-----D",
     ("DELETE", "/api/v1/accounts/{account}/sessions"): "--S--D",
     ("DELETE", "/api/v1/accounts/{account}/second-factor"): "-----D",
+    ("DELETE", "/api/v1/accounts/{account}/provider-identity"): "-----D",
     ("POST", "/api/v1/accounts/{account}/link"): "-----D",
     ("GET", "/api/v1/sessions"): "CWSPAD",
     ("DELETE", "/api/v1/sessions"): "CWSPAD",
@@ -303,6 +304,7 @@ ENDPOINTS = {
     ("POST", "/id/accounts/{account}/leaving"): "-----D",
     ("POST", "/id/accounts/{account}/sessions/end"): "-----D",
     ("POST", "/id/accounts/{account}/second-factor/reset"): "-----D",
+    ("POST", "/id/accounts/{account}/provider-identity/release"): "-----D",
 }
 OPEN = {
     ("POST", "/api/v1/sessions"),
