@@ -18,6 +18,7 @@ from xdist.scheduler import LoadScopeScheduling
 from tests.support.browser import NO_BROWSER
 from tests.support.scanner import NO_CLAMD
 from tests.support.servers import Kafka, Mongo
+from tests.support.templates import compile_once
 
 # Time says nothing here: machines are shared. Examples follow from the test itself, so that a failure comes again; the
 # long campaigns draw fresh ones.
@@ -25,6 +26,7 @@ hypothesis.settings.register_profile(
     "usual", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("usual")
+compile_once()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
