@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.browser import (
+    TELEPHONE,
     Browser,
     check_error_state,
     check_keyboard,
@@ -130,6 +131,23 @@ def test_no_text_of_a_page_is_left_out_of_the_catalogues(
             if found := [text for text in unmarked_texts(page) if not _is_data(text, names)]:
                 unmarked[path] = found
     assert not unmarked, "\n".join(f"{path}: {texts[:8]}" for path, texts in unmarked.items())
+
+
+def test_on_a_telephone_the_navigation_waits_behind_a_button(stack: Stack) -> None:
+    """Nine links above each page were half of the screen. Without JavaScript there is no button, and all of them.
+
+    Seen to fail with a byte order mark in app.css: the first rule, which says how wide a telephone is, was dropped.
+    """
+    supervisor = ACCOUNTS["supervisor"]
+    for javascript in (True, False):
+        with Browser(javascript=javascript, viewport=TELEPHONE) as browser:
+            page = browser.sign_in(stack.url, supervisor.email, supervisor.password)
+            links = page.locator(".govuk-service-navigation__list")
+            if javascript:
+                assert not links.is_visible()
+                page.get_by_role("button", name="Menu").click()
+                check_page(page, "id")
+            assert links.is_visible()
 
 
 def test_printing_shows_no_navigation_and_no_button(stack: Stack, browser: Browser, things: dict[str, str]) -> None:

@@ -14,6 +14,7 @@ const { css } = sass.compile(here("app.scss"), {
   loadPaths: [here("node_modules")],
   style: "compressed",
   quietDeps: true,
+  charset: false, // else a byte order mark, which behind the notice would take the first rule with it
 });
 const notice = "/*! Contains GOV.UK Frontend, (c) Crown Copyright, MIT licence: see shared/web/assets/NOTICE */";
 writeFileSync(target + "app.css", `${notice}\n${css.trimEnd()}\n`);

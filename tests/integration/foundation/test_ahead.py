@@ -246,7 +246,7 @@ streams = st.sampled_from([A, B, C])
     steps=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 8), st.integers(1, 6)), max_size=20),
 )
 # A smaller log would cost minutes to find; the one that failed is printed.
-@settings(max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 def test_whatever_is_handled_ahead_the_end_is_that_of_reading_in_order(
     member: Make, order: list[tuple[str, bool]], faulty: set[str], steps: list[tuple[int, int, int]]
 ) -> None:
