@@ -65,5 +65,5 @@ def _fill(foundation: Foundation, cases: int) -> None:
 def _one(alike: dict[str, Any], number: int, now: Any) -> dict[str, Any]:
     at = now - timedelta(seconds=1) if number < DUE else now + timedelta(days=1, minutes=number % 10_000)
     deadlines = [{**alike["deadlines"][0], "due_at": at}]
-    own = {"_id": new_id("case"), "case_number": new_number("K"), "due_at": at, "next_at": at, "deadlines": deadlines}
-    return {**alike, **own}
+    ids = {"_id": new_id("case"), "case_number": new_number("K"), "first_child_id": new_id("child")}
+    return {**alike, **ids, "due_at": at, "next_at": at, "deadlines": deadlines}
