@@ -17,6 +17,7 @@ from shared.vault import NotHeld
 from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
+from shared.web.paging import one_page
 
 blueprint = Blueprint("cases-api", __name__, url_prefix="/cases", description="Cases of children, and their way.")
 
@@ -60,7 +61,7 @@ class Cases(MethodView):
         """The work queue: cases, the most urgent first, without identities."""
         number, size = question["page"], question["page_size"]
         cases, total = store.queue(current_foundation().database, number, size, question)
-        return {"items": [shown(case) for case in cases], "page": number, "page_size": size, "total": total}
+        return one_page([shown(case) for case in cases], question, total)
 
 
 @blueprint.route("/<string:reference>")

@@ -13,6 +13,7 @@ from shared.access import current_actor, requires
 from shared.web import current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
+from shared.web.paging import one_page
 
 blueprint = Blueprint(
     "glass-api", __name__, url_prefix="/break-glass", description="An hour in a case that is closed, seen and reviewed."
@@ -34,7 +35,7 @@ class Grants(MethodView):
         """Who broke the glass of which case, why, and what was opened: the newest first."""
         foundation, number, size = current_foundation(), question["page"], question["page_size"]
         found, total = glass.page(foundation.database, number, size, question.get("state"), foundation.clock())
-        return {"items": [shown(each) for each in found], "page": number, "page_size": size, "total": total}
+        return one_page([shown(each) for each in found], question, total)
 
     @blueprint.arguments(schemas.NewGrant)
     @blueprint.response(201, schemas.Grant)

@@ -13,6 +13,7 @@ from shared.vault import NotHeld
 from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
+from shared.web.paging import one_page
 
 blueprint = Blueprint("referrals-api", __name__, url_prefix="/referrals", description="What is asked of agencies.")
 
@@ -27,7 +28,7 @@ class Referrals(MethodView):
         number, size = question["page"], question["page_size"]
         wanted = {**question, "agency_id": records.own_agency("referral.read")}
         found, total = store.referrals(current_foundation().database, number, size, wanted)
-        return {"items": found, "page": number, "page_size": size, "total": total}
+        return one_page(found, question, total)
 
 
 @blueprint.route("/<string:referral_id>")

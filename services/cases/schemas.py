@@ -12,7 +12,7 @@ from services.cases import commands, definitions, glass
 from services.cases.engine import Definition
 from services.cases.engine.state import ENDED, OPEN
 from shared import domain
-from shared.web.arguments import Paged
+from shared.web.paging import Page, Paged
 
 TERM = validate.Regexp(r"[a-z][a-z0-9_]{0,39}\Z")
 SUBJECT = validate.Regexp(r"([a-z][a-z0-9_]{0,39}|(referral|task)-[0-9a-f]{32})?\Z")
@@ -208,13 +208,10 @@ class Queue(Paged):
     awaiting = fields.Boolean()
 
 
-class CaseList(Schema):
+class CaseList(Page):
     """One page of cases, the most urgent first."""
 
     items = fields.List(fields.Nested(Case), required=True)
-    page = fields.Integer(required=True)
-    page_size = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class Referral(Schema):
@@ -240,13 +237,10 @@ class ReferralQueue(Paged):
     state = fields.String(validate=validate.OneOf([*OPEN, *ENDED]))
 
 
-class ReferralList(Schema):
+class ReferralList(Page):
     """One page of referrals, the nearest deadline first."""
 
     items = fields.List(fields.Nested(Referral), required=True)
-    page = fields.Integer(required=True)
-    page_size = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class Referred(Schema):
@@ -332,10 +326,7 @@ class GrantQuery(Paged):
     state = fields.String(validate=validate.OneOf(glass.STATES))
 
 
-class GrantList(Schema):
+class GrantList(Page):
     """One page of grants, the newest first."""
 
     items = fields.List(fields.Nested(Grant), required=True)
-    page = fields.Integer(required=True)
-    page_size = fields.Integer(required=True)
-    total = fields.Integer(required=True)

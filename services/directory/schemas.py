@@ -284,16 +284,3 @@ class UnusualList(Schema):
     """All unusual reading of the last weeks, the latest first."""
 
     items = fields.List(fields.Nested(Unusual), required=True)
-
-
-def list_of(item: type[Schema]) -> type[Schema]:
-    """The schema of one page of a list."""
-    return Schema.from_dict(
-        {
-            "items": fields.List(fields.Nested(item), required=True),
-            "page": fields.Integer(required=True),
-            "page_size": fields.Integer(required=True),
-            "total": fields.Integer(required=True),
-        },
-        name=f"{item.__name__}List",
-    )

@@ -27,6 +27,7 @@ from shared.web.conditions import (
     expected_version,
 )
 from shared.web.language import N_
+from shared.web.paging import one_page
 
 #: Why `same_as` of a child does not stand.
 CHILD_REFUSED = {
@@ -89,7 +90,7 @@ class Reports(MethodView):
         """List reports, newest first, without identities."""
         size, number = question["page_size"], question["page"]
         reports, total = store.page(current_foundation().database, number, size, question)
-        return {"items": [store.shown(each) for each in reports], "page": number, "page_size": size, "total": total}
+        return one_page([store.shown(each) for each in reports], question, total)
 
     @blueprint.arguments(schemas.NewReport)
     @blueprint.response(201, schemas.ShownReport)

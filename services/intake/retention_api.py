@@ -17,6 +17,7 @@ from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
 from shared.web.language import N_
+from shared.web.paging import one_page
 
 blueprint = Blueprint("retention-api", __name__, url_prefix="/reports", description="What is kept, and how long.")
 
@@ -62,8 +63,7 @@ class Proposals(MethodView):
         """List proposals to erase what is over, those that wait for a decision unless another state is asked for."""
         size, number = question["page_size"], question["page"]
         items, total = proposals.page(current_foundation().database, number, size, question["state"])
-        shown = [proposals.shown(each) for each in items]
-        return {"items": shown, "page": number, "page_size": size, "total": total}
+        return one_page([proposals.shown(each) for each in items], question, total)
 
 
 @blueprint.route("/retention/<string:proposal_id>")

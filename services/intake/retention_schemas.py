@@ -13,8 +13,8 @@ from shared.clock import utc_now
 from shared.domain.retention import months_after
 from shared.domain.working_time import wib_date
 from shared.validation import Schema
-from shared.web.arguments import Paged
 from shared.web.language import N_
+from shared.web.paging import Page, Paged
 
 LONGEST_KEPT_MONTHS = 60
 """Longer than this nothing is kept without being asked again."""
@@ -48,13 +48,10 @@ class ShownProposal(Schema):
     version = fields.Integer(required=True)
 
 
-class ProposalList(Schema):
+class ProposalList(Page):
     """One page of proposals, the longest over first."""
 
     items = fields.List(fields.Nested(ShownProposal), required=True)
-    page = fields.Integer(required=True)
-    page_size = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class Decision(Schema):

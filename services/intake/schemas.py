@@ -20,8 +20,8 @@ from shared.clock import utc_now
 from shared.domain.working_time import wib_date
 from shared.events.fields import Flag
 from shared.validation import Schema, Unsure
-from shared.web.arguments import Paged
 from shared.web.language import N_
+from shared.web.paging import Page, Paged
 
 EARLIEST = date(2000, 1, 1)
 MAXIMUM_CHILDREN = 20
@@ -245,13 +245,10 @@ class ReportPaging(Paged):
     received_to = fields.Date(format="iso")
 
 
-class ReportList(Schema):
+class ReportList(Page):
     """One page of reports, newest first."""
 
     items = fields.List(fields.Nested(ShownReport), required=True)
-    page = fields.Integer(required=True)
-    page_size = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class Erasure(Schema):

@@ -16,6 +16,7 @@ from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
 from shared.web.language import N_
+from shared.web.paging import one_page
 from shared.web.validation_messages import translate
 
 blueprint = Blueprint(
@@ -94,8 +95,7 @@ class Requests(MethodView):
         """List requests: the open ones, the first due first, or those that are answered."""
         size, number = question["page_size"], question["page"]
         items, total = subject_requests.page(current_foundation().database, number, size, question["open"])
-        shown = [subject_requests.shown(each) for each in items]
-        return {"items": shown, "page": number, "page_size": size, "total": total}
+        return one_page([subject_requests.shown(each) for each in items], question, total)
 
 
 @blueprint.route("/<string:reference>/requests")

@@ -12,8 +12,8 @@ from shared import domain
 from shared.clock import utc_now
 from shared.domain.working_time import wib_date
 from shared.validation import Schema
-from shared.web.arguments import Paged
 from shared.web.language import N_
+from shared.web.paging import Page, Paged
 
 
 class NewRequest(Schema):
@@ -94,13 +94,10 @@ class ShownRequest(Schema):
     version = fields.Integer(required=True)
 
 
-class RequestList(Schema):
+class RequestList(Page):
     """One page of requests, the first due first."""
 
     items = fields.List(fields.Nested(ShownRequest), required=True)
-    page = fields.Integer(required=True)
-    page_size = fields.Integer(required=True)
-    total = fields.Integer(required=True)
 
 
 class Codes(Schema):

@@ -18,6 +18,7 @@ from shared.journal import Command
 from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, command, etag, expected_version
+from shared.web.paging import list_of, one_page
 
 subscriptions = Blueprint(
     "subscriptions-api", __name__, url_prefix="/subscriptions", description="Which agency is told of what, and where."
@@ -48,18 +49,18 @@ def filter_of(given: Mapping[str, Any], before: model.Filter | None = None) -> m
 @subscriptions.route("")
 class Subscriptions(MethodView):
     @subscriptions.arguments(schemas.SubscriptionPaging, location="query")
-    @subscriptions.response(200, schemas.list_of(schemas.Subscription))
+    @subscriptions.response(200, list_of(schemas.Subscription))
     @requires("subscription.read")
     def get(self, paging: dict[str, Any]) -> dict[str, Any]:
         """List subscriptions, the newest first."""
         number, size = paging["page"], paging["page_size"]
         own = records.only_agency("subscription.read")
         if own is not None and paging.get("agency_id", own) != own:
-            return {"items": [], "page": number, "page_size": size, "total": 0}
+            return one_page([], paging, 0)
         items, total = store.subscriptions(
             current_foundation().database, own or paging.get("agency_id"), skip=(number - 1) * size, limit=size
         )
-        return {"items": items, "page": number, "page_size": size, "total": total}
+        return one_page(items, paging, total)
 
     @subscriptions.arguments(schemas.NewSubscription)
     @subscriptions.response(201, schemas.CreatedSubscription)
@@ -149,7 +150,7 @@ class Test(MethodView):
 @deliveries.route("")
 class Deliveries(MethodView):
     @deliveries.arguments(schemas.DeliveryPaging, location="query")
-    @deliveries.response(200, schemas.list_of(schemas.Delivery))
+    @deliveries.response(200, list_of(schemas.Delivery))
     @requires("delivery.read")
     def get(self, paging: dict[str, Any]) -> dict[str, Any]:
         """List deliveries, the newest first."""
@@ -162,7 +163,7 @@ class Deliveries(MethodView):
             skip=(number - 1) * size,
             limit=size,
         )
-        return {"items": items, "page": number, "page_size": size, "total": total}
+        return one_page(items, paging, total)
 
 
 @deliveries.route("/<string:delivery_id>")

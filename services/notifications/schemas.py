@@ -180,16 +180,3 @@ class DeliveryPaging(Paging):
 
     subscription_id = fields.String(validate=_id_of("subscription"))
     state = fields.String(validate=validate.OneOf(DELIVERY_STATES))
-
-
-def list_of(item: type[Schema]) -> type[Schema]:
-    """The schema of one page of a list."""
-    return Schema.from_dict(
-        {
-            "items": fields.List(fields.Nested(item), required=True),
-            "page": fields.Integer(required=True),
-            "page_size": fields.Integer(required=True),
-            "total": fields.Integer(required=True),
-        },
-        name=f"{item.__name__}List",
-    )

@@ -126,6 +126,7 @@ def _install_templates(app: Flask, service: str) -> None:
         label=labels.label,
         labels=labels.labels,
         field_name=labels.field_name,
+        field_rows=labels.field_rows,
         demonstration=app.extensions["rujukan"].settings.demonstration,
     )
 

@@ -10,17 +10,8 @@ from typing import Any
 
 import flask_smorest
 from flask import Request, request
-from marshmallow import RAISE, Schema, ValidationError, fields, missing, validate
+from marshmallow import RAISE, Schema, ValidationError, missing
 from webargs.flaskparser import FlaskParser
-
-from shared import validation
-
-
-class Paged(validation.Schema):
-    """Which page of a list."""
-
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
-    page_size = fields.Integer(load_default=25, validate=validate.Range(min=1, max=100))
 
 
 class _Parser(FlaskParser):

@@ -41,6 +41,11 @@ def field_name(owner: str, field: str) -> str:
     return in_language(names["id"], names["en"])
 
 
+def field_rows(owner: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The opened fields of a `person` or a `report`, by name, as rows of a summary list."""
+    return [{"key": field_name(owner, field), "value": value} for field, value in values.items()]
+
+
 def agency_label(agency: Mapping[str, Any]) -> str:
     """An agency (`_id`, `kind`, `kecamatan`) by its kind, its kecamatan and the beginning of its id.
 

@@ -10,6 +10,7 @@ from services.directory import looks, schemas
 from shared.access import current_actor, requires
 from shared.web import current_foundation
 from shared.web.arguments import Blueprint
+from shared.web.paging import list_of, one_page
 
 audit = Blueprint("audit-api", __name__, url_prefix="/audit", description="Who has looked at whose identity.")
 
@@ -17,14 +18,14 @@ audit = Blueprint("audit-api", __name__, url_prefix="/audit", description="Who h
 @audit.route("/entries")
 class AuditEntries(MethodView):
     @audit.arguments(schemas.LooksPaging, location="query")
-    @audit.response(200, schemas.list_of(schemas.Look))
+    @audit.response(200, list_of(schemas.Look))
     @requires("audit.read")
     def get(self, question: dict[str, Any]) -> dict[str, Any]:
         """Who has looked at a record, the latest first. That you asked is recorded too."""
         number, size = question["page"], question["page_size"]
         actor, subject = current_actor(), question["subject"]
         items, total = looks.of_subject(current_foundation(), actor, subject, number, size, "audit_api")
-        return {"items": items, "page": number, "page_size": size, "total": total}
+        return one_page(items, question, total)
 
 
 @audit.route("/unusual")

@@ -11,6 +11,7 @@ from services.directory import store
 from shared.journal import Command
 from shared.web import Problem, current_foundation
 from shared.web.conditions import command, etag
+from shared.web.paging import one_page
 
 #: An entry as stored, the status, and the headers.
 Answer = tuple[Mapping[str, Any], int, dict[str, str]]
@@ -25,7 +26,7 @@ def listed(thing: str, paging: Mapping[str, Any], **question: Any) -> dict[str, 
     """One page of a kind of entry, as the lists answer it."""
     number, size = paging["page"], paging["page_size"]
     items, total = store.page(current_foundation().database, thing, question, number, size)
-    return {"items": items, "page": number, "page_size": size, "total": total}
+    return one_page(items, paging, total)
 
 
 def found(thing: str, identifier: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from shared.access import current_actor, requires
 from shared.web import current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, expected_version
+from shared.web.paging import list_of
 
 agencies = Blueprint("agencies-api", __name__, url_prefix="/agencies", description="Agencies of the referral network.")
 companies = Blueprint("companies-api", __name__, url_prefix="/companies", description="Companies of APSAI.")
@@ -20,7 +21,7 @@ companies = Blueprint("companies-api", __name__, url_prefix="/companies", descri
 @agencies.route("")
 class Agencies(MethodView):
     @agencies.arguments(schemas.AgencyPaging, location="query")
-    @agencies.response(200, schemas.list_of(schemas.Agency))
+    @agencies.response(200, list_of(schemas.Agency))
     @requires("agency.read")
     def get(self, paging: dict[str, Any]) -> Any:
         """List agencies by name."""
@@ -58,7 +59,7 @@ class Agency(MethodView):
 @companies.route("")
 class Companies(MethodView):
     @companies.arguments(schemas.ActivePaging, location="query")
-    @companies.response(200, schemas.list_of(schemas.Company))
+    @companies.response(200, list_of(schemas.Company))
     @requires("company.read")
     def get(self, paging: dict[str, Any]) -> Any:
         """List companies by name."""

@@ -13,6 +13,7 @@ from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, expected_version
 from shared.web.language import language_of_request
+from shared.web.paging import list_of
 
 people = Blueprint("people-api", __name__, url_prefix="/people", description="Staff of the agencies.")
 accounts = Blueprint("accounts-api", __name__, url_prefix="/accounts", description="Who may sign in, and as what.")
@@ -21,7 +22,7 @@ accounts = Blueprint("accounts-api", __name__, url_prefix="/accounts", descripti
 @people.route("")
 class People(MethodView):
     @people.arguments(schemas.Paging, location="query")
-    @people.response(200, schemas.list_of(schemas.Person))
+    @people.response(200, list_of(schemas.Person))
     @requires("person.read")
     def get(self, paging: dict[str, Any]) -> Any:
         """List the staff that you may see, by name."""
@@ -65,7 +66,7 @@ class Person(MethodView):
 @accounts.route("")
 class Accounts(MethodView):
     @accounts.arguments(schemas.ActivePaging, location="query")
-    @accounts.response(200, schemas.list_of(schemas.Account))
+    @accounts.response(200, list_of(schemas.Account))
     @requires("account.read")
     def get(self, paging: dict[str, Any]) -> Any:
         """List the accounts that you may see, by name."""
