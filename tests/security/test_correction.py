@@ -28,19 +28,6 @@ As = Callable[..., Browser]
 API = "/api/v1/reports"
 
 
-@pytest.fixture
-def canary() -> Canary:
-    """What was held before, and nobody may see any more."""
-    return Canary()
-
-
-@pytest.fixture
-def report(foundation, as_role, canary) -> dict[str, Any]:
-    answer = as_role().api("POST", API, canary.report(), headers={"Idempotency-Key": new_id("key")})
-    assert answer.status_code == 201, answer.text
-    return kept(foundation, answer.json["report_id"])
-
-
 def kept(foundation, report_id: str) -> dict[str, Any]:
     return dict(foundation.database.reports.find_one({"_id": report_id}))
 

@@ -12,16 +12,11 @@ from services.intake.store import ERASURES
 from shared.ids import new_id
 from shared.vault import NotHeld
 from tests.integration.intake.conftest import app, as_role, foundation  # noqa: F401
-from tests.support.canary import Canary, documents
+from tests.support.canary import documents
 from tests.support.web import Browser
 
 pytestmark = pytest.mark.mongo
 As = Callable[..., Browser]
-
-
-@pytest.fixture
-def canary() -> Canary:
-    return Canary()
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 # ruff: noqa: F811 (fixtures are imported, and then named as arguments)
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from flask import Flask
 
@@ -27,21 +25,6 @@ from tests.support.web import Browser
 pytestmark = pytest.mark.mongo
 
 PARTS_THAT_TELL = ("/identities", "/attachments/names")
-
-
-@pytest.fixture
-def canary() -> Canary:
-    return Canary()
-
-
-@pytest.fixture
-def report(foundation, as_role, canary) -> dict[str, Any]:
-    """A registered report with a canary in each field that its form takes."""
-    answer = as_role().api("POST", "/api/v1/reports", canary.report(), headers={"Idempotency-Key": new_id("key")})
-    assert answer.status_code == 201, answer.text
-    kept = foundation.database.reports.find_one({"_id": answer.json["report_id"]})
-    assert kept is not None
-    return dict(kept)
 
 
 @pytest.fixture

@@ -61,13 +61,6 @@ def environ(mongo, prefix, bao, key, tmp_path) -> dict[str, str]:
 
 
 @pytest.fixture
-def intake(environ) -> Foundation:
-    foundation = Foundation.start(load("intake", environ))
-    foundation.journal.ensure_indexes()
-    return foundation
-
-
-@pytest.fixture
 def ring(environ) -> TransitRing:
     """The same key, seen by a process that has opened nothing yet."""
     server = load("intake", environ).vault_key_server

@@ -48,13 +48,6 @@ def environ(mongo, prefix, key_file) -> dict[str, str]:
 
 
 @pytest.fixture
-def intake(environ) -> Foundation:
-    foundation = Foundation.start(load("intake", environ))
-    foundation.journal.ensure_indexes()
-    return foundation
-
-
-@pytest.fixture
 def rotate(environ) -> Rotate:
     """Runs `rujukan keys rotate` as an operator does."""
 

@@ -13,24 +13,12 @@ from services.intake import store, subject_requests
 from shared.domain.working_time import start_of_day, wib_date
 from shared.ids import new_id
 from tests.integration.intake.conftest import app, as_role, foundation  # noqa: F401
-from tests.support.canary import PERSON, Canary
+from tests.support.canary import PERSON
 from tests.support.web import Browser
 
 pytestmark = pytest.mark.mongo
 As = Callable[..., Browser]
 API = "/api/v1/reports"
-
-
-@pytest.fixture
-def canary() -> Canary:
-    return Canary()
-
-
-@pytest.fixture
-def report(foundation, as_role, canary) -> dict[str, Any]:
-    answer = as_role().api("POST", API, canary.report(), headers={"Idempotency-Key": new_id("key")})
-    assert answer.status_code == 201, answer.text
-    return dict(foundation.database.reports.find_one({"_id": answer.json["report_id"]}))
 
 
 def ask(by: Browser, report: dict[str, Any], **changes: Any) -> Any:

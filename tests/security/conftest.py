@@ -1,0 +1,35 @@
+"""What several tests of secrecy begin with: a report whose every identity is a canary, and intake with the test's own
+variables. (`foundation`, `as_role` and `environ` are those of the test's file.)"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.foundation import Foundation
+from shared.ids import new_id
+from shared.settings import load
+from tests.support.canary import Canary
+
+
+@pytest.fixture
+def canary() -> Canary:
+    return Canary()
+
+
+@pytest.fixture
+def report(foundation, as_role, canary) -> dict[str, Any]:
+    """A registered report with a canary in each field that its form takes, as it is kept."""
+    answer = as_role().api("POST", "/api/v1/reports", canary.report(), headers={"Idempotency-Key": new_id("key")})
+    assert answer.status_code == 201, answer.text
+    kept = foundation.database.reports.find_one({"_id": answer.json["report_id"]})
+    assert kept is not None
+    return dict(kept)
+
+
+@pytest.fixture
+def intake(environ) -> Foundation:
+    foundation = Foundation.start(load("intake", environ))
+    foundation.journal.ensure_indexes()
+    return foundation
