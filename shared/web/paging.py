@@ -17,7 +17,7 @@ class Paged(validation.Schema):
     page_size = fields.Integer(load_default=25, validate=validate.Range(min=1, max=100))
 
 
-class Page(Schema):
+class Page(validation.Schema):
     """One page of a list, and how many entries there are on all pages. A list adds its `items`."""
 
     page = fields.Integer(required=True)

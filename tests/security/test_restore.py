@@ -20,7 +20,6 @@ from tests.security.test_keys import (  # noqa: F401
     CLERK,
     NAME,
     environ,
-    intake,
     key_file,
     name_of,
     rotate,
