@@ -12,11 +12,9 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from tink import TinkError
 
@@ -29,6 +27,7 @@ from shared.foundation import Foundation
 from shared.journal import Unavailable, Unit
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
+from shared.waker import Waker
 
 PLACES = 64
 QUICK_WIDTH = 4
@@ -42,6 +41,10 @@ GRACE_SECONDS = 7.0
 RECORD_SECONDS = 10.0
 # Between looks for messages whose subscription is gone.
 TIDY_SECONDS = 15.0
+
+AGAIN = {"operationType": "update", "updateDescription.updatedFields.round": {"$exists": True}}
+QUEUED = [{"$match": {"$or": [{"operationType": "insert"}, AGAIN]}}]
+"""A new message, or one that a person sends again; not our own notes on attempts."""
 
 ACTOR = system_actor("notifications.sender")
 log = get_logger(__name__)
@@ -86,24 +89,24 @@ class Sender:
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop` is set."""
-        waker = _Waker(self._database, stop)
         tidied = float("-inf")
-        while not stop.is_set():
-            waker.clear()
-            try:
-                if time.monotonic() - tidied > TIDY_SECONDS:
-                    if cancelled := queue.cancel_left_over(self._database):
-                        log.info("cancelled_for_deleted_subscriptions", messages=cancelled)
-                    tidied = time.monotonic()
-                self._start_what_is_due(waker)
-            except PyMongoError as error:
-                log.warning("database_out_of_reach", error=type(error).__name__)
-            waker.wait(IDLE_SECONDS)
+        with Waker(self._database.deliveries, QUEUED, "delivery-waker") as waker:
+            while not stop.is_set():
+                waker.clear()
+                try:
+                    if time.monotonic() - tidied > TIDY_SECONDS:
+                        if cancelled := queue.cancel_left_over(self._database):
+                            log.info("cancelled_for_deleted_subscriptions", messages=cancelled)
+                        tidied = time.monotonic()
+                    self._start_what_is_due(waker)
+                except PyMongoError as error:
+                    log.warning("database_out_of_reach", error=type(error).__name__)
+                waker.wait(IDLE_SECONDS)
         with self._lock:
             self._lock.wait_for(lambda: not self._under_way(), GRACE_SECONDS)
         log.info("sender_ends", under_way=self._under_way())
 
-    def _start_what_is_due(self, waker: _Waker) -> None:
+    def _start_what_is_due(self, waker: Waker) -> None:
         """Start an attempt for every due message that has a place, the lane that waited longest first."""
         due = queue.due_lanes(self._database, QUICK_WIDTH)
         with self._lock:
@@ -133,7 +136,7 @@ class Sender:
         width = QUICK_WIDTH if lane.slow is False else 1
         return max(0, min(free, width - lane.under_way))
 
-    def _one(self, name: str, lane: Lane, waker: _Waker) -> None:
+    def _one(self, name: str, lane: Lane, waker: Waker) -> None:
         """One attempt for one lane, if another sender has not taken what was due."""
         found = False
         try:
@@ -230,36 +233,3 @@ class Sender:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
-
-
-class _Waker:
-    """Wakes the sender when a message is queued. It only wakes: losing it costs half a second, never a message."""
-
-    def __init__(self, database: Database[Document], stop: threading.Event) -> None:
-        self._database = database
-        self._stop = stop
-        self._event = threading.Event()
-        threading.Thread(target=self._watch, daemon=True, name="delivery-waker").start()
-
-    def _watch(self) -> None:
-        # A new message, or one that a person sends again; not our own notes on attempts.
-        again = {"operationType": "update", "updateDescription.updatedFields.round": {"$exists": True}}
-        queued: list[Document] = [{"$match": {"$or": [{"operationType": "insert"}, again]}}, {"$project": {"_id": 1}}]
-        while not self._stop.is_set():
-            with (
-                suppress(PyMongoError),
-                self._database.deliveries.watch(queued, max_await_time_ms=1_000) as changes,
-            ):
-                while not self._stop.is_set():
-                    if changes.try_next() is not None:
-                        self.wake()
-            self._stop.wait(1.0)
-
-    def wake(self) -> None:
-        self._event.set()
-
-    def clear(self) -> None:
-        self._event.clear()
-
-    def wait(self, seconds: float) -> None:
-        self._event.wait(seconds)

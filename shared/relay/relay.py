@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterable, Mapping, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from typing import Any
 
 from kafka.errors import KafkaError
 from pymongo import ASCENDING, DESCENDING
-from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.write_concern import WriteConcern
 
@@ -35,6 +33,7 @@ from shared.relay.publisher import Publisher
 from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 from shared.telemetry.tracing import span
+from shared.waker import Waker
 
 LEASE = "relay"
 BATCH = 1_000
@@ -47,6 +46,8 @@ LATE_SECONDS = 2.0
 IDLE_SECONDS = 0.5
 STANDBY_SECONDS = 1.0
 BACKOFF_SECONDS = 1.0
+
+GROWN = [{"$match": {"operationType": "insert"}}]
 
 Entry = Mapping[str, Any]
 
@@ -94,32 +95,35 @@ class Relay:
 
     def run(self, stop: threading.Event) -> None:
         """Leads whenever nobody else does, until `stop` is set. A database out of reach is waited for."""
-        waker = _Waker(self._database, stop)
         try:
-            while not stop.is_set():
-                try:
-                    lease = leases.acquire(self._database, LEASE, self._holder)
-                    if lease is None:
-                        stop.wait(STANDBY_SECONDS)
-                        continue
-                    log.info("relay_leads", token=lease.token)
-                    metrics.RELAY_LEADER.labels(self._service).set(1)
-                    try:
-                        self._lead(lease, waker, stop)
-                    finally:
-                        leases.release(self._database, lease)
-                except leases.Fenced:
-                    log.warning("relay_fenced")
-                except PyMongoError as error:
-                    log.warning("database_out_of_reach", error=type(error).__name__)
-                    stop.wait(BACKOFF_SECONDS)
-                finally:
-                    metrics.RELAY_LEADER.labels(self._service).set(0)
+            with Waker(self._database[JOURNAL], GROWN, "journal-waker") as waker:
+                while not stop.is_set():
+                    self._try_to_lead(waker, stop)
         finally:
             if self._publisher is not None:
                 self._publisher.close()
 
-    def _lead(self, lease: leases.Lease, waker: _Waker, stop: threading.Event) -> None:
+    def _try_to_lead(self, waker: Waker, stop: threading.Event) -> None:
+        try:
+            lease = leases.acquire(self._database, LEASE, self._holder)
+            if lease is None:
+                stop.wait(STANDBY_SECONDS)
+                return
+            log.info("relay_leads", token=lease.token)
+            metrics.RELAY_LEADER.labels(self._service).set(1)
+            try:
+                self._lead(lease, waker, stop)
+            finally:
+                leases.release(self._database, lease)
+        except leases.Fenced:
+            log.warning("relay_fenced")
+        except PyMongoError as error:
+            log.warning("database_out_of_reach", error=type(error).__name__)
+            stop.wait(BACKOFF_SECONDS)
+        finally:
+            metrics.RELAY_LEADER.labels(self._service).set(0)
+
+    def _lead(self, lease: leases.Lease, waker: Waker, stop: threading.Event) -> None:
         with ThreadPoolExecutor(2, thread_name_prefix="relay") as aside:
             marked: Future[None] | None = None
             read: Future[Batch] | None = None
@@ -255,30 +259,3 @@ def _contiguous(entries: Iterable[Entry]) -> list[Entry]:
                 break
             ordered.append(entry)
     return ordered
-
-
-class _Waker:
-    """Wakes the relay when the journal grows. It only wakes: losing it costs half a second, never an entry."""
-
-    def __init__(self, database: Database, stop: threading.Event) -> None:
-        self._database = database
-        self._stop = stop
-        self._event = threading.Event()
-        threading.Thread(target=self._watch, daemon=True, name="journal-waker").start()
-
-    def _watch(self) -> None:
-        grown: list[Mapping[str, Any]] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
-        while not self._stop.is_set():
-            try:
-                with self._database[JOURNAL].watch(grown, max_await_time_ms=1_000) as changes:
-                    while not self._stop.is_set():
-                        if changes.try_next() is not None:
-                            self._event.set()
-            except PyMongoError:
-                time.sleep(BACKOFF_SECONDS)
-
-    def clear(self) -> None:
-        self._event.clear()
-
-    def wait(self, seconds: float) -> None:
-        self._event.wait(seconds)
