@@ -164,24 +164,26 @@ def new_cluster_id() -> str:
 
 
 def _format(directory: Path, properties: Path, jars: Path) -> None:
-    done = subprocess.run(
-        [
-            *java_command(directory, jars),
-            *SHORT_RUN,
-            "kafka.tools.StorageTool",
-            "format",
-            "-t",
-            new_cluster_id(),
-            "-c",
-            str(properties),
-        ],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        last = ((done.stderr or done.stdout).strip().splitlines() or ["no message"])[-1]
-        raise NotReady(f"Kafka's storage could not be made: {last[:300]}")
+    """Makes the storage. Once in some hundred starts, on a busy machine, Java has failed at it and the next time not:
+    so it is tried twice, and what it said lies in format.log. Raises NotReady."""
+    data, log = directory / "data", directory / "format.log"
+    tool = [*java_command(directory, jars), *SHORT_RUN, "kafka.tools.StorageTool", "format"]
+    for _ in range(2):
+        command = [*tool, "-t", new_cluster_id(), "-c", str(properties)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        with log.open("a") as said:
+            said.write(done.stdout + done.stderr)
+        if done.returncode == 0:
+            return
+        shutil.rmtree(data)  # half made, it would be taken for made
+        data.mkdir(mode=0o700)
+    raise NotReady(f"Kafka's storage could not be made: {cause(done.stderr or done.stdout)} ({log} has it whole)")
+
+
+def cause(printed: str) -> str:
+    """The line that says why a Java program ended: the last that is no part of a trace."""
+    lines = [line for line in printed.splitlines() if line.strip() and not line[0].isspace()]
+    return lines[-1][:300] if lines else "no message"
 
 
 def wait_until_ready(port: int, alive: Callable[[], bool], seconds: float = 60) -> None:
