@@ -216,7 +216,7 @@ def as_document(record: Record, case: Case) -> dict[str, Any]:
         "facts": dict(case.facts),
         "consents": sorted(case.consents),
         "referrals": [_as_entry(each) for each in case.referrals.values()],
-        "deadlines": [_as_entry(each) for each in case.deadlines],
+        "deadlines": [_as_deadline(each) for each in case.deadlines],
         "pauses": sorted(case.pauses),
         "awaited": _as_entry(case.awaited) if case.awaited else None,
         "tasks": [_as_entry(task) for task in case.tasks],
@@ -254,6 +254,10 @@ def from_document(document: Mapping[str, Any]) -> tuple[Record, Case]:
 def _as_entry(value: Any) -> dict[str, Any]:
     entry = asdict(value)
     return {**entry, "tried": list(entry["tried"])} if isinstance(value, Referral) else entry
+
+
+def _as_deadline(each: Deadline) -> dict[str, Any]:
+    return {**each._asdict(), "left": None if each.left is None else asdict(each.left)}
 
 
 def _deadline(entry: Mapping[str, Any]) -> Deadline:

@@ -13,6 +13,8 @@ import holidays
 
 from shared.domain.data import FOLDER, read
 
+DAY, NONE = timedelta(days=1), timedelta(0)
+
 
 @dataclass(frozen=True)
 class Calendar:
@@ -82,7 +84,7 @@ def add_working_days(start: datetime, days: int) -> datetime:
     """
     if days < 0:
         raise ValueError("working days cannot be negative")
-    return start.astimezone(UTC) + _until_working_day(_local(start).date(), days)
+    return start.astimezone(UTC) + _until_working_day(wib_date(start), days)
 
 
 def add_working_hours(start: datetime, hours: float) -> datetime:
@@ -93,39 +95,50 @@ def add_working_hours(start: datetime, hours: float) -> datetime:
     """
     if hours < 0:
         raise ValueError("working hours cannot be negative")
-    local, left = _local(start), timedelta(hours=hours)
-    if not left:
-        return start.astimezone(UTC)
-    day = local.date()
-    while True:
-        if is_working_day(day):
-            opens, closes = (datetime.combine(day, edge, WIB) for edge in (calendar().opens, calendar().closes))
-            begin = max(local, opens)
+    begin, left = start.astimezone(UTC), timedelta(hours=hours)
+    day = wib_date(start)
+    while left:
+        office = _office_time(day)
+        if office is not None:
+            opens, closes = office
+            begin = max(begin, opens)
             if begin + left <= closes:
-                return (begin + left).astimezone(UTC)
-            left -= max(closes - begin, timedelta(0))
-        day += timedelta(days=1)
+                return begin + left
+            left -= max(closes - begin, NONE)
+        day += DAY
+    return begin
 
 
 def working_days_between(start: datetime, end: datetime) -> int:
     """How many working days begin after the day of `start`, up to the day of `end`; 0 if the end is not later."""
-    day, last, found = _local(start).date(), _local(end).date(), 0
+    day, last, found = wib_date(start), wib_date(end), 0
     while day < last:
-        day += timedelta(days=1)
+        day += DAY
         found += is_working_day(day)
     return found
 
 
 def working_hours_between(start: datetime, end: datetime) -> float:
     """How many hours of office time lie between two moments; 0 if the end is not after the start."""
-    begin, finish, found = _local(start), _local(end), timedelta(0)
-    day = begin.date()
-    while day <= finish.date():
-        if is_working_day(day):
-            opens, closes = (datetime.combine(day, edge, WIB) for edge in (calendar().opens, calendar().closes))
-            found += max(min(closes, finish) - max(opens, begin), timedelta(0))
-        day += timedelta(days=1)
+    found = NONE
+    day, last = wib_date(start), wib_date(end)
+    while day <= last:
+        office = _office_time(day)
+        if office is not None:
+            opens, closes = office
+            found += max(min(closes, end) - max(opens, start), NONE)
+        day += DAY
     return found / timedelta(hours=1)
+
+
+@lru_cache(maxsize=4096)
+def _office_time(day: date) -> tuple[datetime, datetime] | None:
+    """When the offices open and close on a day, in UTC; None on a day off."""
+    if not is_working_day(day):
+        return None
+    city = calendar()
+    opens, closes = (datetime.combine(day, edge, WIB).astimezone(UTC) for edge in (city.opens, city.closes))
+    return opens, closes
 
 
 @lru_cache(maxsize=4096)
@@ -138,9 +151,9 @@ def _until_working_day(day: date, days: int) -> timedelta:
 
 
 def _next_working_day(day: date) -> date:
-    day += timedelta(days=1)
+    day += DAY
     while not is_working_day(day):
-        day += timedelta(days=1)
+        day += DAY
     return day
 
 

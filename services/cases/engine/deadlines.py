@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from services.cases.engine.definition import DeadlineRule, Definition, Duration
+from services.cases.engine.definition import DeadlineRule, Definition, Duration, later
 from services.cases.engine.state import BREACHED, LATE, PAUSED, REMINDED, RUNNING, Case, Deadline
 
 AT_RISK, BREACH, EXPIRY = "at_risk", "breached", "expired"
@@ -143,7 +143,7 @@ def _remind_at(rule: DeadlineRule, at: datetime, length: Duration, due_at: datet
     early = rule.remind
     if early.unit == length.unit:
         left = length.amount - early.amount
-        return Duration(left, length.unit).after(at) if left > 0 else None
+        return later(at, left, length.unit) if left > 0 else None
     moment = due_at - (early.after(at) - at)
     return moment if moment > at else None
 

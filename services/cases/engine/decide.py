@@ -6,7 +6,7 @@ the command itself says). `available` asks the first question alone, so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from services.cases.engine import deadlines, joining, referrals
@@ -45,78 +45,75 @@ def decide(definition: Definition, case: Case | None, command: Command) -> tuple
     return tuple(_events(definition, case, command))
 
 
-def situation(definition: Definition, case: Case, command: Command) -> Iterator[Reason]:
+def situation(definition: Definition, case: Case, command: Command) -> Iterable[Reason]:
     """Why such a command is not possible now, whatever it says in detail."""
     match command:
+        case RequestReferral() | OnReferral():
+            return referrals.situation(definition, case, command)
         case TakeStep():
             step = definition.steps.get(command.step)
             if step is None:
-                yield reason("unknown_step", step=command.step)
-            else:
-                yield from _step_situation(definition, case, step, command)
-        case RequestReferral() | OnReferral():
-            yield from referrals.situation(definition, case, command)
+                return [reason("unknown_step", step=command.step)]
+            return _step_situation(definition, case, step, command)
         case Approve():
-            yield from _approval_situation(definition, case, command)
+            return _approval_situation(definition, case, command)
         case Reject():
-            if case.awaited is None:
-                yield reason("nothing_awaited")
-            elif command.by.id != case.awaited.by:
-                yield from _role(definition.steps[case.awaited.step].approved_by, command)
+            return _rejection_situation(definition, case, command)
         case JoinReport():
-            yield from joining.situation(definition, case)
+            return joining.situation(definition, case)
         case GiveConsent() | WithdrawConsent() | PauseClock() | ResumeClock() | FinishTask():
-            yield from _management(definition, case, command)
+            return _management(definition, case, command)
+    return ()
 
 
 def details(definition: Definition, case: Case, command: Command) -> Iterator[Reason]:
     """What is wrong with what a command says. The clock says nothing but what time it is, and a report that joins may
     have been received before the case opened."""
-    if isinstance(command, Tick | JoinReport):
+    if isinstance(command, (Tick, JoinReport)):
         return
     if command.at > command.now:
         yield reason("in_the_future")
     if command.at < case.opened_at:
         yield reason("before_opening")
     match command:
-        case TakeStep() if command.step in definition.steps:
-            yield from _facts(definition, definition.steps[command.step], command)
         case RequestReferral() | OnReferral():
             yield from referrals.details(definition, case, command)
+        case TakeStep() if command.step in definition.steps:
+            yield from _facts(definition, definition.steps[command.step], command)
 
 
-def _events(definition: Definition, case: Case, command: Command) -> Iterator[Event]:
+def _events(definition: Definition, case: Case, command: Command) -> Iterable[Event]:
     match command:
+        case RequestReferral() | OnReferral():
+            return referrals.events(definition, case, command)
         case TakeStep():
             step = definition.steps[command.step]
-            if step.approved_by:
-                data = {"step": step.name, "facts": dict(command.facts), "by": command.by.id}
-                yield Event("case.step_proposed", data, command.at)
-            else:
-                yield _step_taken(definition, case, step, command.facts, command)
-        case RequestReferral() | OnReferral():
-            yield from referrals.events(definition, case, command)
+            if not step.approved_by:
+                return [_step_taken(definition, case, step, command.facts, command)]
+            data = {"step": step.name, "facts": dict(command.facts), "by": command.by.id}
+            return [Event("case.step_proposed", data, command.at)]
         case Approve() if case.awaited is not None:
             step = definition.steps[case.awaited.step]
-            yield _step_taken(definition, case, step, case.awaited.facts, command)
+            return [_step_taken(definition, case, step, case.awaited.facts, command)]
         case Reject() if case.awaited is not None:
-            yield Event("case.step_rejected", {"step": case.awaited.step, "by": command.by.id}, command.at)
+            return [Event("case.step_rejected", {"step": case.awaited.step, "by": command.by.id}, command.at)]
         case GiveConsent():
-            yield Event("case.consent_given", {"consent": command.consent}, command.at)
+            return [Event("case.consent_given", {"consent": command.consent}, command.at)]
         case WithdrawConsent():
-            yield Event("case.consent_withdrawn", {"consent": command.consent}, command.at)
-            yield from referrals.without_consent(definition, case, command.consent, command.at)
+            withdrawn = Event("case.consent_withdrawn", {"consent": command.consent}, command.at)
+            return [withdrawn, *referrals.without_consent(definition, case, command.consent, command.at)]
         case PauseClock():
             still = definition.pauses[command.pause].deadlines
-            yield Event("case.clock_paused", {"pause": command.pause, "deadlines": list(still)}, command.at)
+            return [Event("case.clock_paused", {"pause": command.pause, "deadlines": list(still)}, command.at)]
         case ResumeClock():
-            yield _resumed(definition, case, command)
+            return [_resumed(definition, case, command)]
         case FinishTask():
-            yield Event("case.task_finished", {"task_id": command.task_id}, command.at)
+            return [Event("case.task_finished", {"task_id": command.task_id}, command.at)]
         case JoinReport():
-            yield from joining.joined(definition, case, command)
+            return joining.joined(definition, case, command)
         case Tick():
-            yield from _ticked(definition, case, command)
+            return _ticked(definition, case, command)
+    return ()
 
 
 def _opened(definition: Definition, command: Open) -> Iterator[Event]:
@@ -152,6 +149,14 @@ def _approval_situation(definition: Definition, case: Case, command: Command) ->
     if case.stage not in step.origins:
         yield reason("wrong_stage", stage=case.stage)
     yield from _conditions(definition, case, step)
+
+
+def _rejection_situation(definition: Definition, case: Case, command: Command) -> Iterator[Reason]:
+    """Whoever proposed a step may take it back; all others must be of those who approve."""
+    if case.awaited is None:
+        yield reason("nothing_awaited")
+    elif command.by.id != case.awaited.by:
+        yield from _role(definition.steps[case.awaited.step].approved_by, command)
 
 
 def _conditions(definition: Definition, case: Case, step: Step) -> Iterator[Reason]:

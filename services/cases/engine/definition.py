@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
 from services.cases.engine.guards import Guard
@@ -38,7 +37,7 @@ class Duration:
 
     def after(self, moment: datetime) -> datetime:
         """The moment that lies this long after another."""
-        return _after(self.unit, self.amount, moment)
+        return later(moment, self.amount, self.unit)
 
     def between(self, start: datetime, end: datetime) -> Duration:
         """How much of this unit lies between two moments; none if the end is not after the start."""
@@ -52,8 +51,8 @@ class Duration:
         return f"{self.amount:g} {self.unit.replace('_', ' ')}"
 
 
-@lru_cache(maxsize=4096)
-def _after(unit: str, amount: float, moment: datetime) -> datetime:
+def later(moment: datetime, amount: float, unit: str) -> datetime:
+    """The moment that lies so many of a unit after another."""
     if unit == WORKING_DAYS:
         return add_working_days(moment, int(amount))
     if unit == WORKING_HOURS:

@@ -15,6 +15,8 @@ import cel
 
 CONSENTS, REFERRALS, COMPLETED, STAGE = "consents", "referrals", "completed", "stage"
 KNOWN = (CONSENTS, REFERRALS, COMPLETED, STAGE)
+ABSENT = object()
+"""In the place of a fact that is not among what is known (None: it is, and nobody recorded it)."""
 
 _COMPARED = re.compile(r"\b([a-z_]\w*)\s*(?:==|!=)\s*(?:'([^']*)'|\"([^\"]*)\")")
 _IN_LIST = re.compile(r"\b([a-z_]\w*)\s+in\s+\[([^\]]*)\]")
@@ -42,7 +44,10 @@ class GuardFailed(Exception):
 
 @dataclass(frozen=True)
 class Guard:
-    """A compiled condition. Two with the same text are equal."""
+    """A compiled condition. Two with the same text are equal.
+
+    What it answered to the same facts is remembered: their values are few, and asking is a third of a step's decision.
+    """
 
     text: str
     asks: frozenset[str] = field(init=False, compare=False, repr=False)
@@ -53,9 +58,22 @@ class Guard:
         bound = re.findall(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,", self.text)
         object.__setattr__(self, "_program", program)
         object.__setattr__(self, "asks", frozenset(program.variables()) - frozenset(bound))
+        object.__setattr__(self, "_facts", tuple(self.asks) if self.asks.isdisjoint(KNOWN) else None)
+        object.__setattr__(self, "_answers", {})
 
     def holds(self, known: Mapping[str, Any]) -> bool:
         """Whether it holds. Raises GuardFailed."""
+        facts: tuple[str, ...] | None = self._facts  # type: ignore[attr-defined]
+        if facts is None:
+            return self._asked(known)
+        answers: dict[tuple[Any, ...], bool] = self._answers  # type: ignore[attr-defined]
+        values = tuple([known.get(fact, ABSENT) for fact in facts])
+        answer = answers.get(values)
+        if answer is None:
+            answer = answers[values] = self._asked(known)
+        return answer
+
+    def _asked(self, known: Mapping[str, Any]) -> bool:
         try:
             answer = self._program.execute(known)  # type: ignore[attr-defined]
         except (RuntimeError, TypeError, ValueError, ArithmeticError):

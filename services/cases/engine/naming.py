@@ -12,7 +12,7 @@ from services.cases.engine.guards import COMPLETED, CONSENTS, KNOWN, REFERRALS, 
 from services.cases.engine.positions import Path
 from services.cases.engine.state import OPEN
 from shared import domain
-from shared.access.actor import ROLES
+from shared.domain.roles import ROLES
 
 Found = Iterator[tuple[Path, str]]
 #: What a case knows when it opens, besides facts: a deadline may depend on it.

@@ -47,12 +47,11 @@ class Value:
         return copy
 
 
-@dataclass(frozen=True)
-class Deadline(Value):
+class Deadline(NamedTuple):
     """A deadline that runs. `subject` is the id of a referral or of a report that joined, or empty for the case's own.
 
     `phase`: running; reminded (at risk); breached (escalated); late (it had passed before it was entered: marked, not
-    escalated); paused, with what is `left` of it.
+    escalated); paused, with what is `left` of it. (A tuple: most commands make some, in a third of a dataclass's time.)
     """
 
     name: str
@@ -64,6 +63,10 @@ class Deadline(Value):
     left: Duration | None = None
     before: str = RUNNING
     """The phase in which it was paused."""
+
+    def but(self, **changes: Any) -> Self:
+        """The same with some fields changed. Raises ValueError for a field that there is not."""
+        return self._replace(**changes)
 
     @property
     def key(self) -> tuple[str, str]:
