@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Roles that a person's account can have, in the order in which lists show them.
-ROLES = ("intake_clerk", "case_worker", "supervisor", "partner_agency", "analyst", "administrator")
+from shared.domain.roles import ROLES
 
 #: Roles of no person: a worker or a flow of ours, and somebody who has not signed in.
 SYSTEM_ROLE = "system"

@@ -8,10 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from shared.access.actor import ROLES
 from shared.access.rights import rights
 from shared.domain import identifying_fields
 from shared.domain.identifying import OWNERS, IdentifyingField
+from shared.domain.roles import ROLES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "access.md"
 BEGIN = "<!-- rights: made by `python -m shared.access.documents`; change shared/access/rights.yaml instead -->"

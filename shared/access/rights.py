@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from shared.access.actor import ROLES, SYSTEM_ROLE, Actor
+from shared.access.actor import SYSTEM_ROLE, Actor
+from shared.domain.roles import ROLES
 
 SCOPES = ("any", "own_agency", "own", "needed")
 RIGHTS_FILE = Path(__file__).with_name("rights.yaml")

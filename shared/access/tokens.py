@@ -14,7 +14,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from shared.access.actor import ROLES, Actor
+from shared.access.actor import Actor
+from shared.domain.roles import ROLES
 
 HEADER = "X-Rujukan-Token"
 #: How the caller proved the session: `cookie` or `bearer`. A form of another site can send a cookie, never a bearer.

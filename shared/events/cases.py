@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from shared.domain.roles import ROLES
 from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Moment, Number, Part, Term
 from shared.validation import Schema
-
-ROLES = ["intake_clerk", "case_worker", "supervisor", "partner_agency", "analyst", "administrator"]
 
 
 class Deadline(Schema):

@@ -14,8 +14,8 @@ from typing import Any
 from marshmallow import EXCLUDE, RAISE, ValidationError, validate
 from marshmallow import Schema as AnySchema
 
+from shared.domain.roles import ROLES
 from shared.events.cases import (
-    ROLES,
     CaseClockPaused,
     CaseClockResumed,
     CaseConsent,

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e import places
+from tests.e2e.places import IN_STORIES, NO_PAGES, PAGES
 from tests.support.browser import (
     TELEPHONE,
     Browser,
@@ -19,31 +21,19 @@ from tests.support.browser import (
     require_browser,
     unmarked_texts,
 )
-from tests.support.reports import a_report
-from tests.support.stack import ACCOUNTS, Stack, wait_for
+from tests.support.routes import routes
+from tests.support.stack import ACCOUNTS, Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
 
-#: role -> what it can open. {report}, {case}, ... are filled in with what exists.
-PAGES = {
-    None: ["/sign-in"],
-    "intake_clerk": ["/", "/reports", "/reports/new", "/reports/{report}", "/dashboard", "/agencies", "/companies",
-                     "/people", "/accounts", "/intake/api-docs"],
-    "case_worker": ["/", "/sessions", "/cases", "/cases/{case}", "/reports/{report}"],
-    "supervisor": ["/", "/dashboard", "/cases?stage=", "/cases/{case}", "/break-glass", "/break-glass/{grant}",
-                   "/break-glass/new?case={case}", "/subscriptions", "/agencies/new", "/agencies/{agency}",
-                   "/agencies/{agency}/edit", "/companies/new", "/companies/{company}", "/reporting/api-docs"],
-    "partner_agency": ["/", "/subscriptions", "/subscriptions/new", "/dashboard", "/notifications/api-docs"],
-    "analyst": ["/", "/dashboard"],
-    "administrator": ["/", "/people", "/people/new", "/accounts", "/accounts/new", "/directory/api-docs",
-                      "/cases/api-docs"],
-}  # fmt: skip
 #: role -> forms that are sent empty, with the error state that comes.
-FORMS = {None: ["/sign-in"], "intake_clerk": ["/reports/new"], "partner_agency": ["/subscriptions/new"],
+FORMS = {None: ["/sign-in"], "intake_clerk": ["/reports/new", "/reports/matches"],
+         "partner_agency": ["/subscriptions/new", "/referrals/{referral}/commands/decline"],
          "administrator": ["/people/new"],
-         "supervisor": ["/agencies/new", "/companies/new", "/break-glass/new?case={case}"],
-         "case_worker": ["/cases/{case}/commands/take_step?about=screen"]}  # fmt: skip
-
+         "supervisor": ["/agencies/new", "/companies/new", "/break-glass/new?case={case}", "/reports/{report}/hold",
+                        "/reports/{report}/children/{child}/erase", "/reports/retention/{proposal}"],
+         "case_worker": ["/cases/{new_case}/commands/take_step?about=screen",
+                         "/reports/{report}/children/{child}/correction"]}  # fmt: skip
 
 #: Our numbers in the title of a page.
 NUMBER = re.compile(r"^[LK]-[0-9A-Z-]+ – Rujukan$")
@@ -53,23 +43,7 @@ NUMBER = re.compile(r"^[LK]-[0-9A-Z-]+ – Rujukan$")
 def things(stack: Stack) -> dict[str, str]:
     """What the addresses of pages name."""
     require_browser()
-    clerk, worker, supervisor = (stack.client(role) for role in ("intake_clerk", "case_worker", "supervisor"))
-    report = clerk.register(a_report()).json()
-    case = wait_for(
-        lambda: worker.call("GET", f"/api/v1/cases?report_id={report['report_id']}").json()["items"], "the case"
-    )[0]
-    first = {
-        kind: supervisor.call("GET", f"/api/v1/{kind}?page_size=1").json()["items"][0]["id"]
-        for kind in ("agencies", "companies")
-    }
-    glass = {"case_number": case["case_number"], "reason": "danger_now"}
-    return {
-        "grant": supervisor.call("POST", "/api/v1/break-glass", glass).json()["grant_id"],
-        "report": report["number"],
-        "case": case["case_number"],
-        "agency": first["agencies"],
-        "company": first["companies"],
-    }
+    return places.things(stack)
 
 
 @pytest.fixture
@@ -81,6 +55,21 @@ def browser() -> Iterator[Browser]:
 def sign_in(browser: Browser, stack: Stack, role: str | None, language: str = "id") -> None:
     if role is not None:
         browser.sign_in(stack.url, ACCOUNTS[role].email, ACCOUNTS[role].password, language)
+
+
+def test_no_page_is_left_out() -> None:
+    """Seen to fail without `/reports/erasures`. Before the routes were asked, nobody looked at some forty pages."""
+    there_are = {route.name.removeprefix("/id") for route in routes() if route.is_page and route.method == "GET"}
+    looked_at = {route_of(page, there_are) for pages in PAGES.values() for page in pages}
+    assert there_are - looked_at == NO_PAGES | IN_STORIES
+
+
+def route_of(page: str, routes: set[str]) -> str:
+    """The route by which a page is found: the one with the fewest names that stand for something."""
+    path = page.partition("?")[0]
+    fitting = [route for route in routes if re.fullmatch(route.replace("<id>", "[^/]+"), path)]
+    assert fitting, f"no route leads to {page}"
+    return min(fitting, key=lambda route: route.count("<id>"))
 
 
 @pytest.mark.parametrize("language", ["id", "en"])

@@ -12,11 +12,7 @@ import hmac
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from tempfile import mkdtemp
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -26,12 +22,11 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from werkzeug.test import TestResponse
 
-from deploy import processes
 from shared.access import ROLES, Actor, may
 from shared.access.tokens import ALGORITHM, AUDIENCE, HEADER, ISSUER, issue, load_private_key
-from shared.access.web import PUBLIC, declared_action
+from shared.access.web import PUBLIC
 from shared.settings import SERVICES
-from tests.support import web
+from tests.support.routes import Route, apps, routes
 from tests.support.web import ORIGIN, Browser
 
 #: What is open to everybody, and nothing else: a new public address fails until somebody writes it here.
@@ -64,51 +59,6 @@ TAKEN = {
     "POST /api/v1/subscriptions": {"agency_id"},
     "POST /api/v1/cases/<id>/commands": {"agency_id"},
 }
-
-
-@dataclass(frozen=True)
-class Route:
-    """One method of one address. `name` has `<id>` where the address names something."""
-
-    service: str
-    method: str
-    name: str
-    action: str | None
-
-    @property
-    def path(self) -> str:
-        """An address that leads there."""
-        return self.name.replace("<id>", "report-" + "0" * 32)
-
-    @property
-    def is_page(self) -> bool:
-        return self.name.startswith("/id/")
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.name}"
-
-
-@cache
-def apps() -> Mapping[str, Flask]:
-    """The application of every service, without a database."""
-    directory = Path(mkdtemp(prefix="rujukan-test-"))
-    made = {
-        service: processes.module(service, "app").create_app(web.foundation(directory, service)) for service in SERVICES
-    }
-    for app in made.values():
-        app.config["PROPAGATE_EXCEPTIONS"] = False
-    return made
-
-
-def routes() -> Iterator[Route]:
-    for service, app in apps().items():
-        for rule in app.url_map.iter_rules():
-            if rule.endpoint == "static" or rule.endpoint.endswith(".static"):
-                continue
-            name = re.sub(r"<[^>]*>", "<id>", rule.rule.replace("<lang:lang>", "id"))
-            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                action = declared_action(app.view_functions[rule.endpoint], method)
-                yield Route(service, method, name, action)
 
 
 ALL = sorted(routes(), key=str)

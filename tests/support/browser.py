@@ -198,7 +198,7 @@ UNMARKED = """() => {
   let inside = 0;
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
-    if (parent.closest('script, style, [translate=no], time')) continue;
+    if (parent.closest('script, style, textarea, [translate=no], time')) continue;
     let text = node.data;
     let plain = '';
     for (const c of text) { if (c === '⟦') inside++; else if (c === '⟧') inside--; else if (!inside) plain += c; }
