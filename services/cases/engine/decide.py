@@ -13,6 +13,8 @@ from services.cases.engine import deadlines, joining, referrals
 from services.cases.engine.commands import (
     Approve,
     Command,
+    Complete,
+    Decline,
     FinishTask,
     GiveConsent,
     JoinReport,
@@ -22,6 +24,7 @@ from services.cases.engine.commands import (
     Reject,
     RequestReferral,
     ResumeClock,
+    Revoke,
     TakeStep,
     Tick,
     WithdrawConsent,
@@ -76,7 +79,7 @@ def details(definition: Definition, case: Case, command: Command) -> Iterator[Re
     if command.at < case.opened_at:
         yield reason("before_opening")
     match command:
-        case RequestReferral() | OnReferral():
+        case RequestReferral() | Decline() | Complete() | Revoke():
             yield from referrals.details(definition, case, command)
         case TakeStep() if command.step in definition.steps:
             yield from _facts(definition, definition.steps[command.step], command)

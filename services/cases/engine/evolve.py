@@ -34,7 +34,9 @@ def evolve(definition: Definition, case: Case | None, event: Event) -> Case:
         return _opened(event)
     if case is None:
         raise ValueError(f"{event.type} before case.opened")
-    return case.but(version=case.version + 1, **_CHANGES[event.type](definition, case, event))
+    changes = _CHANGES[event.type](definition, case, event)
+    changes["version"] = case.version + 1
+    return case.changed(changes)
 
 
 def _opened(event: Event) -> Case:
@@ -204,7 +206,7 @@ def _ended(state: str) -> Change:
 
 def _with_referral(case: Case, event: Event, **changes: Any) -> Changes:
     name = event.data["referral_id"]
-    return {"referrals": {**case.referrals, name: case.referrals[name].but(**changes)}}
+    return {"referrals": {**case.referrals, name: case.referrals[name].changed(changes)}}
 
 
 def _left(case: Case, event: Event, stays: str | None = None) -> tuple[Deadline, ...]:

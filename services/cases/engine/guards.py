@@ -17,6 +17,8 @@ CONSENTS, REFERRALS, COMPLETED, STAGE = "consents", "referrals", "completed", "s
 KNOWN = (CONSENTS, REFERRALS, COMPLETED, STAGE)
 ABSENT = object()
 """In the place of a fact that is not among what is known (None: it is, and nobody recorded it)."""
+REMEMBERED = 4_096
+"""Answers of one guard that are remembered."""
 
 _COMPARED = re.compile(r"\b([a-z_]\w*)\s*(?:==|!=)\s*(?:'([^']*)'|\"([^\"]*)\")")
 _IN_LIST = re.compile(r"\b([a-z_]\w*)\s+in\s+\[([^\]]*)\]")
@@ -46,7 +48,7 @@ class GuardFailed(Exception):
 class Guard:
     """A compiled condition. Two with the same text are equal.
 
-    What it answered to the same facts is remembered: their values are few, and asking is a third of a step's decision.
+    What it answered is remembered: what it can be asked is little, and asking takes a third of a step's decision.
     """
 
     text: str
@@ -58,18 +60,16 @@ class Guard:
         bound = re.findall(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,", self.text)
         object.__setattr__(self, "_program", program)
         object.__setattr__(self, "asks", frozenset(program.variables()) - frozenset(bound))
-        object.__setattr__(self, "_facts", tuple(self.asks) if self.asks.isdisjoint(KNOWN) else None)
         object.__setattr__(self, "_answers", {})
 
     def holds(self, known: Mapping[str, Any]) -> bool:
         """Whether it holds. Raises GuardFailed."""
-        facts: tuple[str, ...] | None = self._facts  # type: ignore[attr-defined]
-        if facts is None:
-            return self._asked(known)
         answers: dict[tuple[Any, ...], bool] = self._answers  # type: ignore[attr-defined]
-        values = tuple([known.get(fact, ABSENT) for fact in facts])
+        values = tuple([_value(known.get(name, ABSENT)) for name in self.asks])
         answer = answers.get(values)
         if answer is None:
+            if len(answers) >= REMEMBERED:
+                answers.clear()
             answer = answers[values] = self._asked(known)
         return answer
 
@@ -92,6 +92,13 @@ class Guard:
         for name, values in _IN_LIST.findall(self.text):
             found += [(name, one or other) for one, other in _QUOTED.findall(values)]
         return found
+
+
+def _value(known: Any) -> Any:
+    """What a guard is told under one name, as what two of can be compared and looked up."""
+    if isinstance(known, list):
+        return tuple([_value(each) for each in known])
+    return tuple(known.items()) if isinstance(known, dict) else known
 
 
 def _compiled(text: str) -> Any:

@@ -65,7 +65,9 @@ def situation(definition: Definition, case: Case, command: RequestReferral | OnR
         yield reason("claimed_by_another", who=str(referral.claimed_by))
 
 
-def details(definition: Definition, case: Case, command: RequestReferral | OnReferral) -> Iterator[Reason]:
+def details(
+    definition: Definition, case: Case, command: RequestReferral | Decline | Complete | Revoke
+) -> Iterator[Reason]:
     """What is wrong with what a command says."""
     match command:
         case RequestReferral():

@@ -39,7 +39,11 @@ class Value:
 
     def but(self, **changes: Any) -> Self:
         """The same with some fields changed. Raises TypeError for a field that there is not."""
-        values = self.__dict__ | changes
+        return self.changed(changes)
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """As `but`, of changes by field."""
+        values = {**self.__dict__, **changes}
         if len(values) != len(self.__dict__):
             raise TypeError(f"{type(self).__name__} has no {', '.join(changes.keys() - self.__dict__.keys())}")
         copy = object.__new__(type(self))
