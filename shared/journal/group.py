@@ -21,8 +21,8 @@ from shared.mongo import Unavailable
 
 LARGEST = 64
 """Members of one batch: far below what a transaction may hold, and more than a process has threads."""
-GATHER_SECONDS = 0.006
-"""The longest moment. It is about what a transaction takes; shorter ones do not fill the batches."""
+GATHER_SECONDS = 0.01
+"""The longest moment. It is about what a transaction takes under load; shorter ones do not fill the batches."""
 
 Write = Callable[[Sequence[Additions], float], None]
 

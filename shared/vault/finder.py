@@ -8,14 +8,11 @@ Every candidate that is opened to be ranked is audited before anything is shown.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bson.binary import Binary
 from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
@@ -24,9 +21,9 @@ from shared.journal.unit import Unit
 from shared.mongo import reachable
 from shared.names import Person, SearchKey, blocks_to_find, blocks_to_keep, closeness, rank
 from shared.settings import SEARCH_KEY
-from shared.vault.keys import KeyFileError
 from shared.vault.search_key import create_search_key_file, load_search_key_file
 from shared.vault.vault import SUBJECTS, Vault
+from shared.vault.watched import Watched
 
 INDEX = "findable"
 WAITING = "findable"
@@ -50,14 +47,12 @@ class Match:
 
 
 class SearchKeys:
-    """The present search key, and the one before it while hashes are made anew. Files, looked at again when changed."""
+    """The present search key, and the one before it while hashes are made anew: files, which are watched."""
 
     def __init__(self, path: Path) -> None:
         """Reads the keys. Raises KeyFileError."""
         self._path = path
-        self._lock = threading.Lock()
-        self._seen = self._look()
-        self._keys = self._read()
+        self._watched = Watched(self._look, self._read)
 
     @property
     def present(self) -> SearchKey:
@@ -66,13 +61,7 @@ class SearchKeys:
 
     def all(self) -> list[SearchKey]:
         """The keys by which somebody may have been kept, the present one first."""
-        with self._lock:
-            # Between two steps of whoever changes the files, what is known stays good.
-            with suppress(OSError, KeyFileError):
-                seen = self._look()
-                if seen != self._seen:
-                    self._keys, self._seen = self._read(), seen
-            return self._keys
+        return self._watched()
 
     def begin_anew(self) -> None:
         """Puts a new key in place; the one before lies beside it until `end`. Goes on with one that was begun.
@@ -88,10 +77,12 @@ class SearchKeys:
         new.unlink(missing_ok=True)
         create_search_key_file(new)
         new.replace(self._path)
+        self._watched.now()
 
     def end(self) -> None:
         """Destroys the key before: what was hashed with it can be tested against no name any more."""
         older(self._path).unlink(missing_ok=True)
+        self._watched.now()
 
     def _read(self) -> list[SearchKey]:
         present, old = load_search_key_file(self._path), older(self._path)
@@ -131,7 +122,7 @@ class Finder:
     def findable(self, report_id: str, person: Person) -> dict[str, Any] | None:
         """What is kept of a person so that it can be found, for `Vault.create`; None if two facts are not known."""
         key = self._keys.present
-        hashes = [Binary(each) for each in blocks_to_keep(person, key)]
+        hashes = blocks_to_keep(person, key)
         if not hashes:
             return None
         about = {"report_id": report_id, "kecamatan": person.kecamatan, "age_years": person.age_years}
@@ -171,7 +162,7 @@ class Finder:
 
         Raises names.OneMoreFact, NotReadable for a role that may not open a name, Unavailable.
         """
-        found = self._nearest([Binary(block) for key in self._keys.all() for block in blocks_to_find(wanted, key)])
+        found = self._nearest([block for key in self._keys.all() for block in blocks_to_find(wanted, key)])
         opened = self._vault.open_many(actor, [each["_id"] for each in found], COMPARED, purpose)
         people = {
             each["_id"]: Person(
@@ -189,7 +180,7 @@ class Finder:
             for person_id, points in rank(wanted, people)
         ]
 
-    def _nearest(self, blocks: list[Binary]) -> list[dict[str, Any]]:
+    def _nearest(self, blocks: list[bytes]) -> list[dict[str, Any]]:
         """Those of the index that share the most hashes with a question: `_id`, `report_id`, `kecamatan`, `age_years`.
 
         MOST_OPENED at most, and only those that share LEAST_SHARED of what the nearest one does.

@@ -2,14 +2,13 @@
 
 What a ring is stands in `Ring`. The keys lie in files (`KeyRing`) or in a server (transit.py). In files, the present
 one has the name that the settings give; while a rotation goes on, older ones lie beside it under their ids. A process
-sees a new or a destroyed key at its next use, without a restart: it looks whether the files changed.
+sees a new or a destroyed key within a second, without a restart: it looks whether the files changed.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ import tink
 from tink import aead
 
 from shared import failpoints
-from shared.vault.keys import KeyEncryptionKey, KeyFileError, create_key_file, load_key_file
+from shared.vault.keys import KeyEncryptionKey, create_key_file, load_key_file
+from shared.vault.watched import Watched
 
 
 class KeyMissing(Exception):
@@ -92,15 +92,13 @@ class KeyRing:
     def __init__(self, path: Path) -> None:
         """Reads the keys. Raises KeyFileError."""
         self._path = path
-        self._lock = threading.Lock()
-        self._seen = self._look()
-        self._present, self._keys = self._read()
+        self._watched = Watched(self._look, self._read)
 
     @property
     def present(self) -> KeyEncryptionKey:
         """The key that wraps now."""
-        self._refresh()
-        return self._present
+        present, _ = self._watched()
+        return present
 
     @property
     def present_id(self) -> str:
@@ -109,8 +107,7 @@ class KeyRing:
 
     def sees(self, key_id: str) -> bool:
         """As Ring: what lies beside the present key came before it."""
-        self._refresh()
-        return key_id in self._keys
+        return self._found(key_id) is not None
 
     def check(self) -> None:
         """As Ring. Raises KeyFileError."""
@@ -123,8 +120,7 @@ class KeyRing:
 
     def key(self, key_id: str) -> KeyEncryptionKey:
         """The key with this id. Raises KeyMissing."""
-        self._refresh()
-        found = self._keys.get(key_id)
+        found = self._found(key_id)
         if found is None:
             raise KeyMissing(key_id)
         return found
@@ -167,6 +163,7 @@ class KeyRing:
         new.replace(path)
         _to_disk(path.parent)
         failpoints.reach("keys.placed")
+        self._watched.now()
         return load_key_file(path).id
 
     def destroy(self, present: str, needed: Collection[str]) -> list[str]:
@@ -180,6 +177,7 @@ class KeyRing:
             file.unlink()
             failpoints.reach("keys.destroyed")
         _to_disk(self._path.parent)
+        self._watched.now()
         return left
 
     def _rewrapped(self, keyset: Wrapped, present: KeyEncryptionKey) -> Wrapped | None:
@@ -189,23 +187,15 @@ class KeyRing:
             return None
         return Wrapped(keyset.subject, present.id, wrapped)
 
-    def _refresh(self) -> None:
-        if self._look() == self._seen:
-            return
-        with self._lock:
-            seen = self._look()
-            try:
-                self._present, self._keys = self._read()
-            except KeyFileError:
-                return  # between two steps of whoever changes the files: what is known stays good
-            self._seen = seen
+    def _found(self, key_id: str) -> KeyEncryptionKey | None:
+        """The key with this id; one that is not known may just have been put in place."""
+        _, keys = self._watched()
+        if key_id not in keys:
+            _, keys = self._watched.now()
+        return keys.get(key_id)
 
     def _look(self) -> tuple[int, ...]:
-        """What changes when a file is put in place or taken away."""
-        try:
-            file, folder = self._path.stat(), self._path.parent.stat()
-        except OSError:
-            return ()
+        file, folder = self._path.stat(), self._path.parent.stat()
         return file.st_ino, file.st_mtime_ns, folder.st_mtime_ns
 
     def _read(self) -> tuple[KeyEncryptionKey, dict[str, KeyEncryptionKey]]:

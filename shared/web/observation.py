@@ -6,7 +6,6 @@ The id goes into the answer (X-Request-Id) and into every log line and problem o
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from flask import Flask, Response, g, request
 from opentelemetry.trace import SpanKind
 from prometheus_client import Histogram
 
+from shared.ids import random_bits
 from shared.telemetry.metrics import REQUESTS
 from shared.telemetry.tracing import span
 
@@ -43,7 +43,7 @@ def install(app: Flask, service: str) -> None:
         headers, seen = request.headers, g._get_current_object()
         seen.began = time.perf_counter()
         given = headers.get(HEADER, "")
-        seen.request_id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+        seen.request_id = given if _REQUEST_ID.fullmatch(given) else f"{random_bits(128):032x}"
         structlog.contextvars.bind_contextvars(service=service, role="web", request_id=seen.request_id)
         parent = headers.get("traceparent", "")
         seen.observed = ExitStack()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ids import ALPHABET, derived_id, derived_number, new_id, new_number, new_uuid, read_number
+from shared.ids import ALPHABET, derived_id, derived_number, new_id, new_number, new_uuid, random_bits, read_number
 
 numbers = st.builds(lambda _: new_number("L"), st.integers())
 
@@ -45,6 +47,33 @@ def test_new_ids_follow_one_another_in_time_and_are_never_the_same(monkeypatch: 
     monkeypatch.setattr("time.time_ns", lambda: next(moments))
     in_turn = [new_id("report") for _ in range(1_000)]
     assert in_turn == sorted(in_turn)
+
+
+def test_no_two_threads_and_no_two_processes_draw_the_same() -> None:
+    """Seen to fail without the clearing after a fork: both went on with what the parent had fetched."""
+    random_bits(128)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"".join(random_bits(128).to_bytes(16, "big") for _ in range(64)))
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as answer:
+        theirs = answer.read()
+    with ThreadPoolExecutor(8) as threads:
+        ours = list(threads.map(lambda _: random_bits(128), range(4_000)))
+    drawn = [*ours, *(int.from_bytes(theirs[at : at + 16], "big") for at in range(0, len(theirs), 16))]
+    assert len(set(drawn)) == len(drawn) == 4_064
+
+
+@given(st.integers(1, 128))
+def test_as_many_random_bits_as_were_asked_for(number: int) -> None:
+    """Seen to fail with a byte more: each bit is set in some of so many, and none above."""
+    together = 0
+    for _ in range(64):
+        together |= random_bits(number)
+    assert together == 2**number - 1
 
 
 def test_derived_ids_and_numbers_are_the_same_every_time_and_different_for_others() -> None:
