@@ -19,7 +19,7 @@ def of_stage(
     definition: Definition, stage: str, known: Mapping[str, Any], at: datetime, now: datetime
 ) -> list[Deadline]:
     """The deadlines that begin with a stage. One that had passed when it was entered is late, not breached."""
-    rules = (rule for rule in definition.deadlines.values() if stage in rule.stages)
+    rules = definition.of_stage.get(stage, ())
     return [begun for rule in rules if (begun := _begin(rule, "", known, at, now)) is not None]
 
 

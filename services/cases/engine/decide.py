@@ -6,7 +6,7 @@ the command itself says). `available` asks the first question alone, so that the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.cases.engine import deadlines, joining, referrals
@@ -33,7 +33,7 @@ from services.cases.engine.definition import Definition, Step
 from services.cases.engine.evolve import evolve
 from services.cases.engine.guards import Guard
 from services.cases.engine.refusals import Reason, Refusal, reason
-from services.cases.engine.state import Case, Deadline, Event
+from services.cases.engine.state import NOTHING_NEW, Case, Deadline, Event
 
 
 def decide(definition: Definition, case: Case | None, command: Command) -> tuple[Event, ...] | Refusal:
@@ -205,18 +205,15 @@ def _facts(definition: Definition, step: Step, command: TakeStep) -> Iterator[Re
         if name not in command.facts:
             yield reason("fact_missing", fact=name)
     for name, value in command.facts.items():
-        if name not in (*step.records, *step.may_record):
+        if name not in step.records and name not in step.may_record:
             yield reason("fact_not_asked", fact=name)
         elif value not in definition.facts[name].values:
             yield reason("fact_unknown_value", fact=name)
 
 
-def holds(definition: Definition, case: Case, guard: Guard, facts: dict[str, Any] | None = None) -> bool:
+def holds(definition: Definition, case: Case, guard: Guard, facts: Mapping[str, str] = NOTHING_NEW) -> bool:
     """Whether a guard holds for a case, with facts that a step adds. Raises GuardFailed."""
-    known = case.knows(guard.asks, definition.consents)
-    return guard.holds(
-        known if facts is None else {**known, **{name: facts[name] for name in guard.asks & facts.keys()}}
-    )
+    return guard.holds(case.knows(guard.asks, definition.consents, facts))
 
 
 def _step_taken(definition: Definition, case: Case, step: Step, facts: Any, command: Command) -> Event:

@@ -5,9 +5,10 @@ Values only; how they are written in YAML and what is wrong with a file is readi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from services.cases.engine.guards import Guard
@@ -233,6 +234,12 @@ class Definition:
     def id(self) -> str:
         """Name and version, as a case keeps it."""
         return f"{self.name}@{self.version}"
+
+    @cached_property
+    def of_stage(self) -> Mapping[str, Sequence[DeadlineRule]]:
+        """Stage -> the rules of the deadlines that begin with it."""
+        rules = self.deadlines.values()
+        return {stage: [rule for rule in rules if stage in rule.stages] for stage in self.stages}
 
     def rule(self, name: str) -> DeadlineRule | None:
         """A deadline's rule by its name: a stage's, `response:<kind>` and `service:<kind>`, or `report:<deadline>`."""

@@ -23,6 +23,9 @@ READ_REPORT = "read_report"
 CONFIRM_TRANSFER = "confirm_transfer"
 """The kind of a task: tell the other office that we have the case that it handed over."""
 
+NOTHING_NEW: Mapping[str, str] = {}
+"""No facts beside those that are recorded."""
+
 RUNNING, REMINDED, BREACHED, LATE, PAUSED = "running", "reminded", "breached", "late", "paused"
 
 
@@ -159,9 +162,11 @@ class Case(Value):
         """The reports that joined and that nobody has read yet."""
         return (task for task in self.tasks if task.kind == READ_REPORT)
 
-    def knows(self, asked: Iterable[str], consents: Iterable[str]) -> dict[str, Any]:
-        """What a guard sees of it, of what it asks for; a fact that nobody recorded is None."""
-        return {name: self._known(name, consents) for name in asked}
+    def knows(
+        self, asked: Iterable[str], consents: Iterable[str], new: Mapping[str, str] = NOTHING_NEW
+    ) -> dict[str, Any]:
+        """What a guard sees of it, of what it asks for, with facts that a step adds; what nobody recorded is None."""
+        return {name: new[name] if name in new else self._known(name, consents) for name in asked}
 
     def _known(self, name: str, consents: Iterable[str]) -> Any:
         if name == STAGE:
