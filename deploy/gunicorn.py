@@ -98,6 +98,8 @@ def on_starting(_: Any) -> None:
 def post_fork(_: Any, __: Any) -> None:
     """A worker goes with its master, also when that is killed."""
     from shared.telemetry.logs import configure_logging
+    from shared.telemetry.tracing import configure_tracing
 
     leash.hold()
     configure_logging(os.environ.get("RUJUKAN_WEB_SERVICES", "web"), "web")
+    configure_tracing("web")

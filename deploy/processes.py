@@ -203,8 +203,10 @@ def _bind(function: Callable[..., None], *arguments: Any) -> Callable[[threading
 def _configure(services: Iterable[str], role: str) -> None:
     from shared.telemetry.logs import configure_logging
     from shared.telemetry.metrics import serve_metrics
+    from shared.telemetry.tracing import configure_tracing
 
     configure_logging("+".join(services), role)
+    configure_tracing(role)
     serve_metrics()
 
 

@@ -5,19 +5,18 @@ A schema checks form; whether a change is allowed is decided in model.py and com
 
 from __future__ import annotations
 
-from typing import Any
-
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import Schema, fields, validate
 
 from services.directory.morning.wishes import CHOICES
 from services.directory.texts import OWNERSHIPS, ROLES
 from shared.domain import agency_kinds, codes, kecamatans
+from shared.web.fields import StrictBoolean
 from shared.web.language import N_
+from shared.web.paging import Paged
 
 LONGEST_NAME = 200
 LONGEST_PASSWORD = 1_000
 LONGEST_CODE = 200
-MOST_PER_PAGE = 100
 MOST_REFERRALS = 9_999
 
 _agency_kind = validate.OneOf(list(agency_kinds()))
@@ -35,25 +34,6 @@ def identifier(kind: str) -> validate.Regexp:
     return validate.Regexp(rf"{kind}-[0-9a-f]{{32}}\Z", error=N_("Not a valid id."))
 
 
-class StrictBoolean(fields.Boolean):
-    """True or false; not "yes", 1 or "off"."""
-
-    truthy = {True}
-    falsy = {False}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
-
-
-class Strict(Schema):
-    """Refuses what it does not name."""
-
-    class Meta:
-        unknown = RAISE
-
-
 class Stored(Schema):
     """What every entry has: its id, and the version that a change must name (ETag and If-Match carry it too)."""
 
@@ -61,7 +41,7 @@ class Stored(Schema):
     version = fields.Integer(dump_only=True)
 
 
-class AgencyFacts(Strict):
+class AgencyFacts(Schema):
     """What is known of an agency; its telephone number, address and kecamatan are those of the office.
 
     `services` it gives; none named: all that its kind may give. `areas` it serves: kecamatan, none for the whole city;
@@ -92,7 +72,7 @@ class Agency(AgencyFacts, Stored):
     """An agency as it is shown."""
 
 
-class CompanyFacts(Strict):
+class CompanyFacts(Schema):
     """What is known of a company of APSAI and of its partnership beyond CSR: policy, product, programme."""
 
     name = fields.String(required=True, validate=_name)
@@ -114,7 +94,7 @@ class Company(CompanyFacts, Stored):
     """A company as it is shown."""
 
 
-class PersonFacts(Strict):
+class PersonFacts(Schema):
     """A member of staff of an agency."""
 
     name = fields.String(required=True, validate=_name)
@@ -130,7 +110,7 @@ class Person(PersonFacts, Stored):
     """A member of staff as shown."""
 
 
-class AccountFacts(Strict):
+class AccountFacts(Schema):
     """A new account: whose, with which role. Without a first password its owner sets one by a link."""
 
     person_id = fields.String(required=True, validate=identifier("staff"))
@@ -140,7 +120,7 @@ class AccountFacts(Strict):
     )
 
 
-class AccountChange(Strict):
+class AccountChange(Schema):
     """What may change of an account."""
 
     role = fields.String(validate=_role)
@@ -158,21 +138,21 @@ class Account(Stored):
     active = fields.Boolean()
 
 
-class Credentials(Strict):
+class Credentials(Schema):
     """What signing in asks for. The limits only keep senseless work away: any text may be a wrong password."""
 
     email = fields.String(required=True, validate=validate.Length(min=1, max=LONGEST_NAME))
     password = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_PASSWORD))
 
 
-class Answer(Strict):
+class Answer(Schema):
     """The second step of signing in: which challenge, and a code of the app or for recovery."""
 
     challenge = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
     code = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
 
 
-class MorningWish(Strict):
+class MorningWish(Schema):
     """What a person chose of the e-mail of the morning: its language, or none."""
 
     wish = fields.String(required=True, validate=validate.OneOf(CHOICES))
@@ -186,7 +166,7 @@ class NewLink(Schema):
     expires_at = fields.AwareDateTime(required=True, format="iso")
 
 
-class NewPassword(Strict):
+class NewPassword(Schema):
     """A password set by its owner: `code` is what follows # in the link."""
 
     code = fields.String(required=True, load_only=True, validate=validate.Length(min=1, max=LONGEST_CODE))
@@ -226,14 +206,7 @@ class LiveSessions(Schema):
     items = fields.List(fields.Nested(LiveSession), required=True)
 
 
-class Paging(Strict):
-    """Which page of a list, and how long pages are."""
-
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
-    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MOST_PER_PAGE))
-
-
-class ActivePaging(Paging):
+class ActivePaging(Paged):
     """Paging, with the choice of active entries or closed ones."""
 
     active = fields.Boolean()
@@ -245,7 +218,7 @@ class AgencyPaging(ActivePaging):
     kind = fields.String(validate=_agency_kind)
 
 
-class LooksPaging(Paging):
+class LooksPaging(Paged):
     """Paging through who has looked at one person, report or file."""
 
     subject = fields.String(

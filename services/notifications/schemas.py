@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from services.notifications.guard import MAX_URL_LENGTH
 from services.notifications.model import MILDEST, SEVERITIES
 from services.notifications.store import DELIVERY_STATES
 from shared.domain import kecamatans
 from shared.events.catalogue import SUBSCRIBABLE
+from shared.web.fields import StrictBoolean
 from shared.web.language import N_
-
-MOST_PER_PAGE = 100
+from shared.web.paging import Paged
 
 
 def _id_of(kind: str) -> list[validate.Validator]:
@@ -32,22 +32,6 @@ def _id_of(kind: str) -> list[validate.Validator]:
 def _each_once(values: list[str]) -> None:
     if len(set(values)) != len(values):
         raise ValidationError(N_("Name each one once."))
-
-
-class Strict(Schema):
-    """Refuses what it does not name."""
-
-    class Meta:
-        unknown = RAISE
-
-
-class StrictBoolean(fields.Boolean):
-    """True or false; not "yes", 1 or "off"."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
 
 
 def _event_types(**options: Any) -> fields.List[Any]:
@@ -72,7 +56,7 @@ def _url(**options: Any) -> fields.String:
     )
 
 
-class NewSubscription(Strict):
+class NewSubscription(Schema):
     """Where to send what. `agency_id` is only for those who look after other agencies; else it is one's own."""
 
     agency_id = fields.String(validate=_id_of("agency"))
@@ -82,7 +66,7 @@ class NewSubscription(Strict):
     minimum_severity = _severity(load_default=MILDEST)
 
 
-class SubscriptionChange(Strict):
+class SubscriptionChange(Schema):
     """What may change of a subscription; what is left out stays."""
 
     url = _url()
@@ -162,20 +146,13 @@ class DeliveryWithAttempts(Delivery):
     attempts = fields.List(fields.Nested(Attempt), required=True)
 
 
-class Paging(Strict):
-    """Which page of a list, and how long pages are."""
-
-    page = fields.Integer(load_default=1, validate=validate.Range(min=1, max=10_000))
-    page_size = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MOST_PER_PAGE))
-
-
-class SubscriptionPaging(Paging):
+class SubscriptionPaging(Paged):
     """Paging through subscriptions, of one agency if given."""
 
     agency_id = fields.String(validate=_id_of("agency"))
 
 
-class DeliveryPaging(Paging):
+class DeliveryPaging(Paged):
     """Paging through deliveries, of one subscription and in one state if given."""
 
     subscription_id = fields.String(validate=_id_of("subscription"))

@@ -6,6 +6,7 @@ from the `traceparent` that each journal entry and each message carries. Spans h
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -15,20 +16,37 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 _propagator = TraceContextTextMapPropagator()
 
-
 _on = False
-"""Whether spans are made. Without a provider they lead nowhere, and one takes a twentieth of a short request."""
+"""Whether spans are made. Where nobody collects them one would still take a twentieth of a short request."""
+
+COLLECTORS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+"""OpenTelemetry's own variables that name the collector of spans; the first goes before the second."""
+TIMEOUT_SECONDS = 3.0
+"""For a collector to take a batch, unless its own variables say otherwise: a stop waits no longer for it."""
 
 
-def configure_tracing(service: str, role: str) -> None:
-    """Gives every request, event and job a trace id. Spans are exported only if an exporter is installed and named
-    by OpenTelemetry's own environment variables."""
+def configure_tracing(role: str) -> None:
+    """Sends the spans of this process to the collector (OTLP over HTTP) that the environment names; without one none
+    are made. Called once, after a fork: they are sent by a thread. A collector that is away delays nothing but a stop.
+    """
+    global _on
+    if _on or not any(os.environ.get(name) for name in COLLECTORS):
+        return
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    global _on
+    said = any("OTLP" in name and name.endswith("_TIMEOUT") for name in os.environ)
+    provider = TracerProvider(resource=Resource.create({"service.name": f"rujukan-{role}"}))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=None if said else TIMEOUT_SECONDS)))
+    trace.set_tracer_provider(provider)
     _on = True
-    trace.set_tracer_provider(TracerProvider(resource=Resource({"service.name": f"rujukan-{service}", "role": role})))
+
+
+def note(name: str, value: str | int) -> None:
+    """Says something of the present span: an id or a code. Nothing outside one."""
+    trace.get_current_span().set_attribute(name, value)
 
 
 def current_traceparent() -> str | None:

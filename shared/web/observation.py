@@ -18,7 +18,7 @@ from prometheus_client import Histogram
 
 from shared.ids import random_bits
 from shared.telemetry.metrics import REQUESTS
-from shared.telemetry.tracing import span
+from shared.telemetry.tracing import note, span
 
 HEADER = "X-Request-Id"
 
@@ -52,7 +52,7 @@ def install(app: Flask, service: str) -> None:
                 f"{request.method} {_endpoint()}",
                 parent if _TRACEPARENT.fullmatch(parent) else None,
                 SpanKind.SERVER,
-                {"request_id": seen.request_id},
+                {"service": service, "request_id": seen.request_id},
             )
         )
 
@@ -67,6 +67,7 @@ def install(app: Flask, service: str) -> None:
         method = asked.method if asked.method in _METHODS else "OTHER"  # anybody can send any word
         endpoint, status = _endpoint(), response.status_code
         times(endpoint, method, status).observe(seconds)
+        note("http.response.status_code", status)
         log.info("request", endpoint=endpoint, method=method, status=status, ms=round(seconds * 1000, 1))
         return response
 

@@ -13,7 +13,7 @@ from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
 from shared.web.conditions import IDEMPOTENCY_KEY, IF_MATCH, expected_version
 from shared.web.language import language_of_request
-from shared.web.paging import list_of
+from shared.web.paging import Paged, list_of
 
 people = Blueprint("people-api", __name__, url_prefix="/people", description="Staff of the agencies.")
 accounts = Blueprint("accounts-api", __name__, url_prefix="/accounts", description="Who may sign in, and as what.")
@@ -21,7 +21,7 @@ accounts = Blueprint("accounts-api", __name__, url_prefix="/accounts", descripti
 
 @people.route("")
 class People(MethodView):
-    @people.arguments(schemas.Paging, location="query")
+    @people.arguments(Paged, location="query")
     @people.response(200, list_of(schemas.Person))
     @requires("person.read")
     def get(self, paging: dict[str, Any]) -> Any:
