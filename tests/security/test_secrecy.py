@@ -21,7 +21,7 @@ from shared import domain
 from shared.access import Actor
 from shared.foundation import Foundation
 from shared.settings import load
-from tests.e2e.conftest import stack  # noqa: F401
+from tests.e2e.conftest import spans, stack  # noqa: F401
 from tests.e2e.test_way_of_a_report import subscribe
 from tests.support.canary import PERSON, Canary, documents, files, records
 from tests.support.files import a_photograph
