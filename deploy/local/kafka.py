@@ -177,10 +177,10 @@ def _format(directory: Path, properties: Path, jars: Path) -> None:
             return
         shutil.rmtree(data)  # half made, it would be taken for made
         data.mkdir(mode=0o700)
-    raise NotReady(f"Kafka's storage could not be made: {cause(done.stderr or done.stdout)} ({log} has it whole)")
+    raise NotReady(f"Kafka's storage could not be made: {_cause(done.stderr or done.stdout)} ({log} has it whole)")
 
 
-def cause(printed: str) -> str:
+def _cause(printed: str) -> str:
     """The line that says why a Java program ended: the last that is no part of a trace."""
     lines = [line for line in printed.splitlines() if line.strip() and not line[0].isspace()]
     return lines[-1][:300] if lines else "no message"

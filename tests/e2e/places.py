@@ -14,10 +14,11 @@ from tests.support.stack import Client, Stack, wait_for
 
 #: role -> pages as an address without its language; {names} are keys of `things`.
 PAGES: dict[str | None, list[str]] = {
-    None: ["/sign-in", "/sign-in/no-account"],
+    None: ["/sign-in"],
     "intake_clerk": ["/", "/reports", "/reports/new", "/reports/matches", "/reports/{report}", "/dashboard",
                      "/agencies", "/companies", "/people", "/intake/api-docs"],
-    "case_worker": ["/", "/sessions", "/sign-out", "/second-factor", "/cases", "/cases/{case}", "/reports/{report}",
+    "case_worker": ["/", "/sessions", "/sign-out", "/second-factor", "/second-factor/off",
+                    "/second-factor/recovery-codes", "/cases", "/cases/{case}", "/reports/{report}",
                     "/cases/{new_case}/commands/take_step?about=screen",
                     "/reports/{report}/children/{child}/request", "/reports/{report}/children/{child}/correction",
                     "/reports/requests", "/reports/requests/{copy}", "/reports/requests/{correction}",
@@ -45,10 +46,11 @@ NO_PAGES = {
     "/audit/looks.csv",
     "/dashboard/charts/<id>.svg",
     "/reports/<id>/attachments/<id>",
-    "/second-factor/off",
-    "/second-factor/recovery-codes",
     "/sign-in/provider",
 }
+#: What is there only where the office has a sign-in service of its own, which this product has not:
+#: tests/security/test_oidc.py asks for it, without a browser.
+OF_A_PROVIDER = {"/sign-in/no-account"}
 #: What only a story leads to: test_second_factor_and_invitation.py looks at them.
 IN_STORIES = {"/new-password", "/second-factor/set-up", "/sign-in/second-factor", "/sign-in/set-up"}
 
@@ -139,11 +141,7 @@ def _case(stack: Stack, report_id: str) -> dict[str, str]:
 
 def _opened(worker: Client, report_id: str) -> Any:
     """The case of the only child of a report."""
-
-    def opened() -> Any:
-        return worker.call("GET", f"/api/v1/cases?report_id={report_id}").json()["items"]
-
-    return wait_for(opened, "the case")[0]
+    return wait_for(lambda: worker.cases_of(report_id), "the case")[0]
 
 
 def _subscription(partner: Client) -> dict[str, str]:

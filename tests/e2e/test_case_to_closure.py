@@ -56,7 +56,7 @@ def test_a_case_goes_from_the_report_to_its_closure(stack: Stack) -> None:
     worker = stack.client("case_worker")
 
     def opened() -> Any:
-        found = worker.call("GET", f"/api/v1/cases?report_id={registered['report_id']}").json()["items"]
+        found = worker.cases_of(registered["report_id"])
         return found[0] if found else None
 
     number = wait_for(opened, "the case", 20)["case_number"]

@@ -54,14 +54,14 @@ def test_the_way_of_a_report_is_one_trace_without_a_name_in_it(stack: Stack, spa
     assert not canary.hits(("a span", body.decode(errors="replace")) for body in spans.bodies)
 
 
-def run(**told: str) -> tuple[float, str]:
-    """How long a process that made a span took to end after it, and what it said of that."""
+def run(**told: str) -> float:
+    """How many seconds a process that made a span took to end after it."""
     usual = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     done = subprocess.run(
         [sys.executable, "-c", STOPS], cwd=ROOT, env={**usual, **told}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    return time.monotonic() - float(done.stdout), done.stderr
+    return time.monotonic() - float(done.stdout)
 
 
 def test_without_a_collector_no_spans_are_made_and_with_one_they_come() -> None:
@@ -77,9 +77,8 @@ def test_without_a_collector_no_spans_are_made_and_with_one_they_come() -> None:
 @pytest.mark.timeout(120)
 def test_a_collector_that_is_away_or_silent_holds_no_stop_up_for_long() -> None:
     """Seen to fail with OpenTelemetry's own ten seconds for each try."""
-    seconds, _ = run(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{LOOPBACK}:{free_port()}")
+    seconds = run(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{LOOPBACK}:{free_port()}")
     assert seconds < 8
-    with collector() as collected:
-        collected._server.answer.hang = True  # type: ignore[union-attr]
-        seconds, _ = run(OTEL_EXPORTER_OTLP_ENDPOINT=collected.url)
+    with collector(silent=True) as collected:
+        seconds = run(OTEL_EXPORTER_OTLP_ENDPOINT=collected.url)
         assert seconds < 8

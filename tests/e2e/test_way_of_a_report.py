@@ -63,7 +63,7 @@ def test_a_report_reaches_case_agency_and_dashboard(stack: Stack, javascript: bo
         report = stack.client("intake_clerk").call("GET", f"/api/v1/reports/{number}").json()
 
         def case() -> Any:
-            found = worker.call("GET", f"/api/v1/cases?report_id={report['report_id']}").json()["items"]
+            found = worker.cases_of(report["report_id"])
             return found[0] if found else None
 
         opened = wait_for(case, "the case", SECONDS)

@@ -129,7 +129,7 @@ def test_04_an_identity_is_nowhere_but_in_the_vault(stack: Stack) -> None:
             assert refused.status == 422
         clerk.call("GET", f"/api/v1/reports/{canary.mark}")
         clerk.call("GET", f"/id/reports?number={canary.nik}")
-        cases = wait_for(lambda: worker.call("GET", f"/api/v1/cases?report_id={report_id}").json()["items"], "the case")
+        cases = wait_for(lambda: worker.cases_of(report_id), "the case")
         opened = worker.call("GET", f"/api/v1/cases/{cases[0]['case_number']}/identities").json()
         assert opened["child"]["name"] == canary.value("name")
         assert clerk.call("GET", f"/api/v1/reports/{number}/identities").json()["report"]["narrative"]

@@ -90,11 +90,13 @@ class Browser:
         self._browser.close()
         self._playwright.stop()
 
-    def open(self, address: str) -> Page:
-        """Goes to an address and waits until it is loaded. The first one says what our own origin is."""
+    def open(self, address: str, status: int | None = None) -> Page:
+        """Goes to an address and waits until it is loaded. The first one says what our own origin is. An
+        answer with another `status` than is given fails: "there is no such page" is a page as well."""
         parts = urlsplit(address)
         self.origin = f"{parts.scheme}://{parts.netloc}"
-        self.page.goto(address, wait_until="load")
+        answer = self.page.goto(address, wait_until="load")
+        assert status is None or (answer is not None and answer.status == status), address
         return self.page
 
     def sign_in(self, base_url: str, email: str, password: str, language: str = "id") -> Page:

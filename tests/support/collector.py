@@ -59,10 +59,10 @@ class Collector:
 
 
 @contextmanager
-def collector() -> Iterator[Collector]:
-    """A collector for the length of a `with` block."""
+def collector(silent: bool = False) -> Iterator[Collector]:
+    """A collector for the length of a `with` block; one that is `silent` takes what it is sent and never answers."""
     with receiver() as server:
-        server.answer = Answer(status=200)
+        server.answer = Answer(status=200, hang=silent)
         yield Collector(server)
 
 

@@ -59,6 +59,11 @@ class Client:
         """Sends a report."""
         return self.call("POST", "/api/v1/reports", report, Idempotency_Key=key or str(uuid.uuid4()))
 
+    def cases_of(self, report_id: str) -> list[dict[str, Any]]:
+        """The cases of a report, as far as they are open or were: none until a worker has heard of it."""
+        found: list[dict[str, Any]] = self.call("GET", f"/api/v1/cases?report_id={report_id}").json()["items"]
+        return found
+
 
 class Stack:
     """One `rujukan up`. `start` and `stop` may be called again: the data stay. It ends with whoever started it.

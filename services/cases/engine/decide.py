@@ -13,8 +13,6 @@ from services.cases.engine import deadlines, joining, referrals
 from services.cases.engine.commands import (
     Approve,
     Command,
-    Complete,
-    Decline,
     FinishTask,
     GiveConsent,
     JoinReport,
@@ -24,7 +22,6 @@ from services.cases.engine.commands import (
     Reject,
     RequestReferral,
     ResumeClock,
-    Revoke,
     TakeStep,
     Tick,
     WithdrawConsent,
@@ -79,7 +76,7 @@ def details(definition: Definition, case: Case, command: Command) -> Iterator[Re
     if command.at < case.opened_at:
         yield reason("before_opening")
     match command:
-        case RequestReferral() | Decline() | Complete() | Revoke():
+        case RequestReferral() | OnReferral():
             yield from referrals.details(definition, case, command)
         case TakeStep() if command.step in definition.steps:
             yield from _facts(definition, definition.steps[command.step], command)

@@ -54,28 +54,28 @@ class Guard:
     text: str
     asks: frozenset[str] = field(init=False, compare=False, repr=False)
     """The names that it asks for, without those that it binds itself."""
+    _program: Any = field(init=False, compare=False, repr=False)
+    _answers: dict[tuple[Any, ...], bool] = field(init=False, compare=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         program = _compiled(self.text)
         bound = re.findall(r"\.(?:all|exists|exists_one|filter|map)\(\s*([A-Za-z_]\w*)\s*,", self.text)
         object.__setattr__(self, "_program", program)
         object.__setattr__(self, "asks", frozenset(program.variables()) - frozenset(bound))
-        object.__setattr__(self, "_answers", {})
 
     def holds(self, known: Mapping[str, Any]) -> bool:
         """Whether it holds. Raises GuardFailed."""
-        answers: dict[tuple[Any, ...], bool] = self._answers  # type: ignore[attr-defined]
         values = tuple([_value(known.get(name, ABSENT)) for name in self.asks])
-        answer = answers.get(values)
+        answer = self._answers.get(values)
         if answer is None:
-            if len(answers) >= REMEMBERED:
-                answers.clear()
-            answer = answers[values] = self._asked(known)
+            if len(self._answers) >= REMEMBERED:
+                self._answers.clear()
+            answer = self._answers[values] = self._asked(known)
         return answer
 
     def _asked(self, known: Mapping[str, Any]) -> bool:
         try:
-            answer = self._program.execute(known)  # type: ignore[attr-defined]
+            answer = self._program.execute(known)
         except (RuntimeError, TypeError, ValueError, ArithmeticError):
             raise GuardFailed(self.text, known) from None
         if not isinstance(answer, bool):
@@ -95,7 +95,7 @@ class Guard:
 
 
 def _value(known: Any) -> Any:
-    """What a guard is told under one name, as what two of can be compared and looked up."""
+    """What a guard is told under one name, as something by which its answer can be looked up."""
     if isinstance(known, list):
         return tuple([_value(each) for each in known])
     return tuple(known.items()) if isinstance(known, dict) else known

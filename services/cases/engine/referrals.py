@@ -4,7 +4,7 @@ or declined, expired and asked of the next agency, revoked. One decision sees al
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -65,29 +65,20 @@ def situation(definition: Definition, case: Case, command: RequestReferral | OnR
         yield reason("claimed_by_another", who=str(referral.claimed_by))
 
 
-def details(
-    definition: Definition, case: Case, command: RequestReferral | Decline | Complete | Revoke
-) -> Iterator[Reason]:
+def details(definition: Definition, case: Case, command: RequestReferral | OnReferral) -> Iterable[Reason]:
     """What is wrong with what a command says."""
     match command:
         case RequestReferral():
-            kind = definition.referrals.get(command.kind)
-            if kind is not None:
-                yield from _unsuitable(kind, case, command)
-            if command.referral_id in case.referrals:
-                yield reason("referral_exists")
-            if any(each.kind == command.kind and each.agency_id == command.agency_id for each in case.open_referrals()):
-                yield reason("asked_already")
-        case Decline():
-            if command.reason not in definition.decline_reasons:
-                yield reason("unknown_reason")
-        case Revoke():
-            if command.reason not in definition.revoke_reasons:
-                yield reason("unknown_reason")
+            return _request_details(definition, case, command)
+        case Decline() if command.reason not in definition.decline_reasons:
+            return [reason("unknown_reason")]
+        case Revoke() if command.reason not in definition.revoke_reasons:
+            return [reason("unknown_reason")]
         case Complete():
             referral = case.referrals.get(command.referral_id)
             if referral is not None and command.outcome not in definition.referrals[referral.kind].outcomes:
-                yield reason("unknown_outcome")
+                return [reason("unknown_outcome")]
+    return ()
 
 
 def events(definition: Definition, case: Case, command: RequestReferral | OnReferral) -> Iterator[Event]:
@@ -151,6 +142,16 @@ def _request_situation(definition: Definition, case: Case, command: RequestRefer
         yield reason("wrong_stage", stage=case.stage)
     for consent in _missing(case, kind):
         yield reason("no_consent", consent=consent)
+
+
+def _request_details(definition: Definition, case: Case, command: RequestReferral) -> Iterator[Reason]:
+    kind = definition.referrals.get(command.kind)
+    if kind is not None:
+        yield from _unsuitable(kind, case, command)
+    if command.referral_id in case.referrals:
+        yield reason("referral_exists")
+    if any(each.kind == command.kind and each.agency_id == command.agency_id for each in case.open_referrals()):
+        yield reason("asked_already")
 
 
 def _unsuitable(kind: ReferralKind, case: Case, command: RequestReferral) -> Iterator[Reason]:

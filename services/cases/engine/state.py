@@ -72,7 +72,7 @@ class Deadline(NamedTuple):
     """The phase in which it was paused."""
 
     def but(self, **changes: Any) -> Self:
-        """The same with some fields changed. Raises ValueError for a field that there is not."""
+        """The same with some fields changed. Raises ValueError (from 3.13 on TypeError) for one that there is not."""
         return self._replace(**changes)
 
     @property
