@@ -143,7 +143,7 @@ def _join(
     unit: Unit, case_id: str, reported: model.Record, report_number: str, received_at: datetime, now: datetime
 ) -> None:
     """Lets a report join the open case of its child, once. `reported` is the record of the case that it would open."""
-    if store.has_joined(unit, reported.report_id, reported.child_id):
+    if store.joined_by(unit, reported.report_id, reported.child_id):
         return
     record, case = load(unit, case_id)
     joining = commands.JoinReport(
@@ -157,21 +157,69 @@ def _join(
         transferred=reported.channel == TRANSFER_IN,
     )
     store.put(unit, record, case, write(unit, record, case, _decided(case, joining)))
-    told = {name: getattr(reported, name) for name in ("report_id", "child_id", "person_id")}
-    store.join(unit, case_id, {**told, "report_number": report_number, "received_on": str(reported.received_on)})
+    store.join(unit, case_id, model.joined_entry(reported, report_number, received_at))
+
+
+def separate(
+    unit: Unit,
+    report: Mapping[str, Any],
+    child: Mapping[str, Any],
+    received_at: datetime,
+    now: datetime,
+) -> None:
+    """A child of a report is another one than was said: what had joined the case of another leaves it, and gets a case
+    of its own or joins the one that its child has. Where the report opened the case, that is its child's alone, and
+    what had joined it goes to the child that it named. `report` and `child` are as the report's registering told them,
+    but for `first_child_id`. Nothing happens where this is so already.
+
+    Raises Unknown.
+    """
+    report_id, child_id = report["report_id"], child["child_id"]
+    joined = store.joined_by(unit, report_id, child_id)
+    record, case = load(unit, joined or derived_id("case", report_id, child_id))
+    if record.first_child_id == child_id:
+        return
+    if joined is not None:
+        store.put(unit, record, case, _left(unit, record, case, report_id, child_id, child_id, now))
+        store.leave(unit, joined, report_id, child_id)
+        open_cases(unit, {**report, "children": [child]}, received_at, now, set(), store.open_of(unit, [child_id]))
+        return
+    if child_id in store.open_of(unit, [child_id]):
+        # A later report about this child overtook this one and has opened a case: two of one child cannot both be open.
+        log.warning("separation_overtaken", case=record.case_id, report=report_id)
+        return
+    former, others = record.first_child_id, store.joined_to(unit, record.case_id)
+    after = _left(unit, record, case, report_id, child_id, child_id, now)
+    movable = [each for each in others if model.can_open(each)]
+    for each in movable:
+        after = _left(unit, record, after, each["report_id"], each["child_id"], former, now)
+    store.put(unit, replace(record, first_child_id=child_id), case, after)
+    for each in movable:
+        store.leave(unit, record.case_id, each["report_id"], each["child_id"])
+        of_another = model.as_registered(each, former)
+        open_cases(unit, of_another, each["received_at"], now, set(), store.open_of(unit, [former]))
+
+
+def _left(
+    unit: Unit, record: model.Record, case: Case, report_id: str, child_id: str, first_child_id: str, now: datetime
+) -> Case:
+    """The case after a report was found to be about another child than the others of the case."""
+    said = {"report_id": report_id, "child_id": child_id, "first_child_id": first_child_id}
+    return write(unit, record, case, [Event("case.report_separated", said, now)])
 
 
 def correct(unit: Unit, report_id: str, child: Mapping[str, Any], now: datetime) -> None:
     """Puts the codes of a corrected child into its case and the referrals of that. Deadlines that run stay as they are;
-    those that begin later go by the new codes. Nothing happens where the case has these codes already, nor where the
-    report joined the case of another: that goes by what its own report says.
+    those that begin later go by the new codes. Nothing happens where the case has these codes already. Where the report
+    joined the case of another they are only kept: that case goes by what its own report says.
 
     Raises Unknown.
     """
-    if store.has_joined(unit, report_id, child["child_id"]):
+    codes = {name: child[name] for name in CORRECTABLE}
+    if store.joined_by(unit, report_id, child["child_id"]):
+        store.correct_joined(unit, report_id, child["child_id"], codes)
         return
     record, case = load(unit, derived_id("case", report_id, child["child_id"]))
-    codes = {name: child[name] for name in CORRECTABLE}
     corrected = replace(record, **codes)
     if corrected == record:
         return

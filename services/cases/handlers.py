@@ -1,6 +1,6 @@
 """What cases does when something happens elsewhere: a registered report becomes one case for each of its children, or
-joins the one that is open, and a corrected child is corrected in its case; the agencies that may be asked for services
-are remembered, and which accounts are a supervisor's."""
+joins the one that is open, or leaves it where that was wrong; a corrected child is corrected in its case; the agencies
+that may be asked for services are remembered, and which accounts are a supervisor's."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ def handlers(foundation: Foundation) -> Mapping[str, Handler]:
         """What was corrected of a child is so in its case too: its urgency, and the class of its work."""
         commands.correct(unit, event.data["report_id"], event.data["child"], event.recorded_at)
 
+    def child_separated(event: Event, unit: Unit) -> None:
+        """The child was taken for another one: its report leaves the case of that, and has one of its own."""
+        data = event.data
+        commands.separate(unit, data, data["child"], data["received_at"], event.recorded_at)
+
     def agency_changed(event: Event, unit: Unit) -> None:
         agencies.remember(unit, event)
 
@@ -60,6 +65,7 @@ def handlers(foundation: Foundation) -> Mapping[str, Handler]:
     return {
         "report.registered": Prepared(report_registered, look_up),
         "report.corrected": report_corrected,
+        "report.child_separated": child_separated,
         "agency.registered": agency_changed,
         "agency.changed": agency_changed,
         "account.opened": account_changed,

@@ -128,6 +128,31 @@ def record_of(data: Mapping[str, Any]) -> Record:
     return Record(**{**values, "received_on": day if isinstance(day, date) else date.fromisoformat(day)})
 
 
+def joined_entry(reported: Record, report_number: str, received_at: datetime) -> dict[str, Any]:
+    """What a case keeps of a report that joined it. `reported` is the record of the case that it would have opened."""
+    values = asdict(reported)
+    for name in ("case_id", "case_number", "first_child_id"):
+        del values[name]
+    return {
+        **values,
+        "received_on": reported.received_on.isoformat(),
+        "report_number": report_number,
+        "received_at": received_at,
+    }
+
+
+def can_open(entry: Mapping[str, Any]) -> bool:
+    """Whether what joined a case can open one of its own: at first less was kept of it."""
+    return "received_at" in entry
+
+
+def as_registered(entry: Mapping[str, Any], first_child_id: str) -> dict[str, Any]:
+    """What joined a case as its registering would tell it, of this child."""
+    known = first_child_id if first_child_id != entry["child_id"] else None
+    child = {**entry, "first_child_id": known}
+    return {**entry, "received_on": date.fromisoformat(entry["received_on"]), "children": [child]}
+
+
 def _opening(definition: Definition, record: Record, begun: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     first = min(begun, key=lambda each: each["due_at"])
     known = {name: value for name, value in asdict(record).items() if name != "channel" or value is not None}

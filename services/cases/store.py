@@ -98,15 +98,35 @@ def open_of(unit: Unit, first_child_ids: Sequence[str]) -> dict[str, str]:
     return {each["first_child_id"]: each["_id"] for each in found}
 
 
-def has_joined(unit: Unit, report_id: str, child_id: str) -> bool:
-    """Whether this child of a report has joined a case before."""
+def joined_by(unit: Unit, report_id: str, child_id: str) -> str | None:
+    """The case that this child of a report has joined, if it has."""
     joined = {"joined": {"$elemMatch": {"report_id": report_id, "child_id": child_id}}}
-    return unit.find_one(unit.database[CASES], joined, {"_id": 1}) is not None
+    found = unit.find_one(unit.database[CASES], joined, {"_id": 1})
+    return None if found is None else str(found["_id"])
 
 
 def join(unit: Unit, case_id: str, joined: Mapping[str, Any]) -> None:
-    """Keeps with a case which report joined it."""
+    """Keeps with a case which report joined it, and what a case of its own would need."""
     unit.update(unit.database[CASES], {"_id": case_id}, {"$push": {"joined": dict(joined)}})
+
+
+def leave(unit: Unit, case_id: str, report_id: str, child_id: str) -> None:
+    """Takes back that this child of a report has joined a case."""
+    gone = {"report_id": report_id, "child_id": child_id}
+    unit.update(unit.database[CASES], {"_id": case_id}, {"$pull": {"joined": gone}})
+
+
+def correct_joined(unit: Unit, report_id: str, child_id: str, codes: Mapping[str, Any]) -> None:
+    """Keeps the corrected codes of what has joined a case."""
+    joined = {"joined": {"$elemMatch": {"report_id": report_id, "child_id": child_id}}}
+    change = {"$set": {f"joined.$.{name}": value for name, value in codes.items()}}
+    unit.update(unit.database[CASES], joined, change)
+
+
+def joined_to(unit: Unit, case_id: str) -> list[dict[str, Any]]:
+    """What has joined a case, in its order."""
+    found = unit.find_one(unit.database[CASES], {"_id": case_id}, {"joined": 1})
+    return [] if found is None else found.get("joined", [])
 
 
 def read(database: Database, document: Mapping[str, Any], session: ClientSession | None = None) -> tuple[Record, Case]:

@@ -145,6 +145,7 @@ RESPONSE, SERVICE = N_("Answer: %(name)s"), N_("Service: %(name)s")
 EVENTS = {
     "case.opened": N_("Case opened"),
     "case.report_joined": N_("A further report about the child joined this case"),
+    "case.report_separated": N_("A report was found to be about another child"),
     "case.migrated": N_("The case goes on by a newer version of the workflow"),
     "case.step_proposed": N_("Proposed: %(name)s"),
     "case.step_rejected": N_("Not agreed: %(name)s"),

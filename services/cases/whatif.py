@@ -24,6 +24,8 @@ from shared.mongo import reachable
 
 CLOCK, OPENER = system_actor("cases.clock"), system_actor("cases.worker")
 MOST_TICKS = 1_000
+OF_THE_REPORT = ("case.corrected", "case.report_separated")
+"""What is said of the report, and nobody asks of the case."""
 Coming = TypeVar("Coming", commands.Open, commands.JoinReport)
 
 
@@ -101,7 +103,7 @@ class _Replay:
         for follows in decided[1:]:
             played.case = evolve(self._draft, played.case, follows)
         for event, entry in zip(self._events[1:], self._entries[1:], strict=True):
-            if event.type == "case.corrected":  # of the report: it holds in any definition
+            if event.type in OF_THE_REPORT:  # it holds in any definition
                 self._tick(played, entry["recorded_at"])
                 played.case = evolve(self._draft, played.case, event)
                 continue

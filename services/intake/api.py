@@ -12,9 +12,10 @@ from flask import request
 from flask.views import MethodView
 from flask_babel import gettext
 
-from services.intake import erasure, registration, schemas, store
+from services.intake import erasure, registration, schemas, separation, store
 from shared.access import current_actor, permit, requires
 from shared.ids import read_number
+from shared.journal import Command
 from shared.vault import NotHeld
 from shared.web import Problem, current_foundation
 from shared.web.arguments import Blueprint
@@ -142,6 +143,19 @@ class ChildErasure(MethodView):
             raise erasure_refused(error) from None
 
 
+@blueprint.route("/<string:reference>/children/<string:child_id>/separation")
+class ChildSeparation(MethodView):
+    @blueprint.response(200, schemas.ShownReport)
+    @blueprint.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
+    @requires("report.separate")
+    def post(self, reference: str, child_id: str) -> Any:
+        """Take back that a child is the one of an earlier report: it gets a case of its own."""
+        version = expected_version()
+        report = found(reference, "report.separate")
+        separate(report, child_id, version, command(current_foundation().settings.secret_key))
+        return shown_again(report)
+
+
 @blueprint.route("/<string:reference>/redaction")
 class ReportRedaction(MethodView):
     @blueprint.arguments(schemas.Redaction)
@@ -157,6 +171,17 @@ class ReportRedaction(MethodView):
         except NotHeld:
             raise Problem(404, "not_found") from None
         return shown_again(report)
+
+
+def separate(report: Mapping[str, Any], child_id: str, version: int, key: Command | None = None) -> None:
+    """Takes back that a child of the report is an earlier one. Raises Problem 404 or 409, journal.VersionConflict."""
+    try:
+        separation.separate(current_foundation(), current_actor(), report["_id"], child_id, version, key)
+    except NotHeld:
+        raise Problem(404, "not_found") from None
+    except separation.NotLinked:
+        detail = gettext("The report does not say that this child is the one of an earlier report.")
+        raise Problem(409, "not_linked", detail=detail) from None
 
 
 def erasure_refused(error: erasure.Refused | NotHeld) -> Problem:

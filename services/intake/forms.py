@@ -337,6 +337,20 @@ class ErasureForm(Form):
         return None if errors or not self.sure.data else str(self.reason.data)
 
 
+class SeparationForm(Form):
+    """That it is meant, for the version of the report that the page shows."""
+
+    version = VersionField()
+    sure = CheckboxField(_l("I have compared the reports: it is another child."))
+
+    def checked(self) -> bool:
+        """Whether it is meant; False with the error set."""
+        self.process(request.form)
+        if not self.sure.data:
+            self.sure.errors = [_("Tick this to go on.")]
+        return bool(self.sure.data)
+
+
 class RedactionForm(Form):
     """The narrative as it shall stand, for the version of the report that the page shows."""
 

@@ -31,6 +31,7 @@ def handlers(foundation: Foundation) -> Mapping[str, Handler]:
         "report.child_erased": child_erased,
         "case.opened": courses.opened,
         "case.report_joined": courses.report_joined,
+        "case.report_separated": courses.report_separated,
         "case.step_taken": courses.step_taken,
         "referral.completed": courses.service_given,
     }

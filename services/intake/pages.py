@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from services.intake import api, attachments_pages, erasure, registration, store, subject_requests
-from services.intake.forms import ErasureForm, RedactionForm, ReportForm, new_form
+from services.intake.forms import ErasureForm, RedactionForm, ReportForm, SeparationForm, new_form
 from shared.access import current_actor, may, permit, requires
 from shared.domain.working_time import wib_date
 from shared.ids import read_number
@@ -111,8 +111,7 @@ def erasures() -> ResponseReturnValue:
 def erase(number: str, child_id: str) -> ResponseReturnValue:
     """Erases what identifies a child, after a reason and a second confirmation."""
     report = api.found(number, "identity.erase")
-    if child_id not in {child["child_id"] for child in report["children"]}:
-        raise Problem(404, "not_found")
+    _child(report, child_id)
     form = ErasureForm()
     reason = form.checked() if request.method == "POST" else None
     if reason is None:
@@ -129,6 +128,42 @@ def erase(number: str, child_id: str) -> ResponseReturnValue:
     else:
         flash(_("What identifies this child is erased. The receipt is among the erasures."), "success")
     return redirect(url_for(".show", number=report["number"]), 303)
+
+
+@blueprint.route("/<number>/children/<child_id>/separate", methods=["GET", "POST"])
+@requires("report.separate")
+def separate(number: str, child_id: str) -> ResponseReturnValue:
+    """Takes back that a child is the one of an earlier report."""
+    report = api.found(number, "report.separate")
+    which, child = _child(report, child_id)
+    if child.get("first_child_id") is None:
+        flash(_("The report does not say that this child is the one of an earlier report."))
+        return redirect(url_for(".show", number=report["number"]), 303)
+    form = SeparationForm()
+    if request.method == "GET" or not form.checked():
+        form.version.data = str(report["version"])
+        others = store.also_reported(current_foundation().database, report)[child_id]
+        page = render_template("intake/separate.html", form=form, report=report, which=which, others=others)
+        return page, 200 if request.method == "GET" else 422
+    try:
+        api.separate(report, child_id, form.version.number)
+    except VersionConflict:
+        flash(_("Somebody else changed this report in the meantime. This is how it stands now."))
+    except Problem as problem:
+        if problem.status != 409:
+            raise
+        flash(problem.advice)
+    else:
+        flash(_("It is recorded: this is another child. It gets a case of its own in a moment."), "success")
+    return redirect(url_for(".show", number=report["number"]), 303)
+
+
+def _child(report: dict[str, Any], child_id: str) -> tuple[int, dict[str, Any]]:
+    """A child of the report, and which it is, from 1. Raises Problem 404."""
+    try:
+        return store.child_in(report, child_id)
+    except NotHeld:
+        raise Problem(404, "not_found") from None
 
 
 @blueprint.route("/<number>/redaction", methods=["GET", "POST"])
@@ -200,6 +235,7 @@ def _links(report: dict[str, Any]) -> dict[str, Any]:
     return {
         "also_reported": store.also_reported(current_foundation().database, report),
         "may_audit": bool(may(actor, "audit.read")),
+        "may_separate": bool(may(actor, "report.separate", report)),
         "may_erase": bool(may(actor, "identity.erase", report)),
         "may_copy": bool(may(actor, "subject_request.handle")),
         "may_hold": bool(may(actor, "report.hold", report)),

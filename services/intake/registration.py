@@ -86,7 +86,7 @@ def _register(
         work=work,
         anonymous_reporter=report["reporter"].get("anonymous", False),
         demonstration=demonstration,
-        occurred_at=_occurred_at(report["received_on"], now),
+        occurred_at=received_at(report["received_on"], now),
     )
     [event] = model.decide(None, register, rules)
 
@@ -146,10 +146,10 @@ def _about_report(report: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _occurred_at(received_on: date, now: datetime) -> datetime:
-    """When the report was received: now, or noon in WIB of the earlier day that the paper names."""
-    if received_on == wib_date(now):
-        return now
+def received_at(received_on: date, registered_at: datetime) -> datetime:
+    """When a report was received: as it was registered, or at noon in WIB of the earlier day that the paper names."""
+    if received_on == wib_date(registered_at):
+        return registered_at
     return datetime.combine(received_on, time(12), WIB)
 
 

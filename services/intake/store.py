@@ -16,6 +16,7 @@ from shared.events import NewEvent
 from shared.files import FORMATS
 from shared.journal import Unit
 from shared.mongo import reachable
+from shared.vault import NotHeld
 
 REPORTS = "reports"
 ERASURES = "erasures"
@@ -70,6 +71,14 @@ def child(database: Database, child_id: str) -> dict[str, Any] | None:
     with reachable():
         report = database[REPORTS].find_one({"children.child_id": child_id}, {"number": 1, "children.$": 1})
     return None if report is None else {**report["children"][0], "report_number": report["number"]}
+
+
+def child_in(report: Mapping[str, Any], child_id: str) -> tuple[int, dict[str, Any]]:
+    """A child of the report, and which it is, from 1. Raises vault.NotHeld."""
+    for number, child in enumerate(report["children"], 1):
+        if child["child_id"] == child_id:
+            return number, child
+    raise NotHeld(child_id)
 
 
 def also_reported(database: Database, report: Mapping[str, Any]) -> dict[str, list[str]]:

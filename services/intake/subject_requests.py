@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import ASCENDING
 from pymongo.database import Database
 
-from services.intake.store import REPORTS, REQUESTS
+from services.intake.store import REPORTS, REQUESTS, child_in
 from shared.access import Actor
 from shared.domain.working_time import start_of_day, wib_date
 from shared.events import NewEvent
@@ -176,10 +176,10 @@ def shown(request: Mapping[str, Any]) -> dict[str, Any]:
 
 def child_of(report: Mapping[str, Any], child_id: str) -> tuple[int, Mapping[str, Any]]:
     """A child of the report, and which it is (from 1). Raises Refused."""
-    for number, child in enumerate(report["children"], 1):
-        if child["child_id"] == child_id:
-            return number, child
-    raise Refused("unknown_child")
+    try:
+        return child_in(report, child_id)
+    except NotHeld:
+        raise Refused("unknown_child") from None
 
 
 def to_answer(

@@ -87,6 +87,15 @@ class CaseReportJoined(OfCase):
     deadlines = ListOf(Part(Deadline), required=True)
 
 
+class CaseReportSeparated(OfCase):
+    """A report of this case is about another child than its others: one that joined leaves, with what there was to see
+    to in it; where it opened the case, the others leave. `first_child_id`: the child that it is about now."""
+
+    report_id = Id("report", required=True)
+    child_id = Id("child", required=True)
+    first_child_id = Id("child", required=True)
+
+
 class CaseStepProposed(OfCase):
     """A step waits for a second person."""
 

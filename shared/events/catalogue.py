@@ -25,6 +25,7 @@ from shared.events.cases import (
     CaseMigrated,
     CaseOpened,
     CaseReportJoined,
+    CaseReportSeparated,
     CaseStepProposed,
     CaseStepRejected,
     CaseStepTaken,
@@ -42,7 +43,7 @@ from shared.events.cases import (
     ReferralRequested,
     ReferralTaken,
 )
-from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Number, Part
+from shared.events.fields import Code, Count, Date, Flag, Id, ListOf, Moment, Number, Part
 from shared.events.retention import (
     ReportErased,
     ReportHoldLifted,
@@ -119,6 +120,27 @@ class ReportCorrected(Schema):
     corrected = ListOf(Code("correctable_field"), required=True)
     child = Part(ReportedChild, required=True)
     severity = Code("severity", required=True)
+
+
+class ReportChildSeparated(Schema):
+    """A child of a report is another one than was said when it was registered: it is the first of its own reports.
+
+    `first_child_id` is the id of the child that it was taken for. The rest is what a case of its own needs, as it is
+    now; `received_at` is the moment from which deadlines count, `child_number` says which child it is, from 1.
+    """
+
+    report_id = Id("report", required=True)
+    report_number = Number("L", required=True)
+    channel = Code("channel", required=True)
+    received_on = Date(required=True)
+    received_at = Moment(required=True)
+    kecamatan = Code("kecamatan", required=True)
+    kelurahan = Code("kelurahan", required=True)
+    work_type = Code("work_type", required=True)
+    demonstration = Flag(required=True)
+    child_number = Count(required=True)
+    first_child_id = Id("child", required=True)
+    child = Part(ReportedChild, required=True)
 
 
 class ReportNarrativeRedacted(Schema):
@@ -242,6 +264,7 @@ CATALOGUE: Mapping[str, EventType] = {
             report__registered=ReportRegistered,
             report__child_erased=ReportChildErased,
             report__corrected=ReportCorrected,
+            report__child_separated=ReportChildSeparated,
             report__narrative_redacted=ReportNarrativeRedacted,
             report__attachment_added=ReportAttachmentAdded,
             report__attachment_removed=ReportAttachmentRemoved,
@@ -262,6 +285,7 @@ CATALOGUE: Mapping[str, EventType] = {
             "cases.events",
             case__opened=CaseOpened,
             case__report_joined=CaseReportJoined,
+            case__report_separated=CaseReportSeparated,
             case__step_proposed=CaseStepProposed,
             case__step_rejected=CaseStepRejected,
             case__step_taken=CaseStepTaken,

@@ -9,13 +9,14 @@ from services.intake.retention import review
 from shared.foundation import Foundation
 from shared.settings import load
 from tests.support.files import a_photograph
-from tests.support.reports import a_report
+from tests.support.reports import a_child, a_report
 from tests.support.stack import Client, Stack, wait_for
 
 #: role -> pages as an address without its language; {names} are keys of `things`.
 PAGES: dict[str | None, list[str]] = {
     None: ["/sign-in"],
     "intake_clerk": ["/", "/reports", "/reports/new", "/reports/matches", "/reports/{report}", "/dashboard",
+                     "/reports/{again}/children/{again_child}/separate", "/reports/{again}",
                      "/agencies", "/companies", "/people", "/intake/api-docs"],
     "case_worker": ["/", "/sessions", "/sign-out", "/second-factor", "/second-factor/off",
                     "/second-factor/recovery-codes", "/cases", "/cases/{case}", "/reports/{report}",
@@ -61,7 +62,10 @@ def things(stack: Stack) -> dict[str, str]:
     report, over = clerk.register(a_report()).json(), clerk.register(a_report()).json()
     account = administrator.call("GET", "/api/v1/accounts?page_size=1").json()["items"][0]
     waits = clerk.register(a_report()).json()["report_id"]
+    again = clerk.register(a_report(children=[a_child(same_as=report["children"][0]["child_id"])])).json()
     return {
+        "again": again["number"],
+        "again_child": again["children"][0]["child_id"],
         "report": report["number"],
         "report_id": report["report_id"],
         "child": report["children"][0]["child_id"],

@@ -27,7 +27,8 @@ from tests.support.stack import ACCOUNTS, Stack
 pytestmark = [pytest.mark.stack, pytest.mark.browser, pytest.mark.timeout(600)]
 
 #: role -> forms that are sent empty, with the error state that comes.
-FORMS = {None: ["/sign-in"], "intake_clerk": ["/reports/new", "/reports/matches"],
+FORMS = {None: ["/sign-in"],
+         "intake_clerk": ["/reports/new", "/reports/matches", "/reports/{again}/children/{again_child}/separate"],
          "partner_agency": ["/subscriptions/new", "/referrals/{referral}/commands/decline"],
          "administrator": ["/people/new"],
          "supervisor": ["/agencies/new", "/companies/new", "/break-glass/new?case={case}", "/reports/{report}/hold",

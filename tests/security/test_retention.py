@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from services.intake import store
+from services.intake import separation, store
 from services.intake.handlers import handlers
 from services.intake.retention import decisions, proposals, review
 from shared import failpoints
@@ -48,13 +48,15 @@ class City:
         self.as_role = as_role
         self.versions: dict[str, int] = {}
 
-    def report(self, children: int = 1) -> dict[str, Any]:
-        """A registered report, whose cases have begun; its children have names."""
+    def report(self, children: int = 1, same_as: str | None = None) -> dict[str, Any]:
+        """A registered report, whose cases have begun; its children have names. `same_as`: who its first child is."""
         sent = Canary().report()
         sent["children"] = [
             {"name": f"Budi Contoh {n}", "sex": "male", "age_years": 12, "guardian_name": "Ibu Contoh"}
             for n in range(children)
         ]
+        if same_as:
+            sent["children"][0]["same_as"] = same_as
         answer = self.as_role().api("POST", "/api/v1/reports", sent, headers={"Idempotency-Key": new_id("key")})
         assert answer.status_code == 201, answer.text
         report = self.reload(answer.json["report_id"])
@@ -457,6 +459,32 @@ def test_a_report_that_joined_a_case_is_over_with_that_case(city: City) -> None:
     city.reopen(first)
     withdrawn = city.proposal(further)
     assert withdrawn is not None and withdrawn["state"] == proposals.WITHDRAWN
+
+
+def test_a_report_that_leaves_the_case_that_it_joined_is_not_over_with_it(city: City) -> None:
+    """Seen to fail without the withdrawal at the separation, and with a course that stays."""
+    first = city.report()
+    case, known = city.case(first, first["children"][0]), first["children"][0]["child_id"]
+    further = city.report(same_as=known)
+    child = further["children"][0]
+    city.foundation.database[store.COURSES].delete_one({"report_id": further["_id"]})
+    joined = {"report_id": further["_id"], "child_id": child["child_id"], "person_id": child["person_id"]}
+    city.tell(case, "case.report_joined", joined, ENDED - timedelta(days=9))
+    city.end(first)
+    review.review(city.foundation)
+    assert city.proposal(further) is not None
+    clerk = Actor(new_id("account"), "intake_clerk", None, "session", "Petugas")
+    separation.separate(city.foundation, clerk, further["_id"], child["child_id"], 1)
+    withdrawn = city.proposal(further)
+    assert withdrawn is not None and withdrawn["state"] == proposals.WITHDRAWN
+    separated = {"report_id": further["_id"], "child_id": child["child_id"], "first_child_id": child["child_id"]}
+    city.tell(case, "case.report_separated", separated, ENDED)
+    city.tell(city.case(further, child), "case.opened", joined, ENDED)
+    review.review(city.foundation)
+    [course] = city.foundation.database[store.COURSES].find({"report_id": further["_id"]})
+    again = city.proposal(further)
+    assert course["ended_at"] is None and again is not None and again["state"] == proposals.WITHDRAWN
+    assert city.proposal(first) is not None
 
 
 def decision(by: Browser, proposal: dict[str, Any], version: int | None = None, **decided: Any) -> Any:

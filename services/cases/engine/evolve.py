@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.cases.engine import deadlines
+from services.cases.engine import deadlines, joining
 from services.cases.engine.definition import Definition
 from services.cases.engine.state import (
     ACCEPTED,
@@ -155,6 +155,12 @@ def _report_joined(definition: Definition, case: Case, event: Event) -> Changes:
     return {"tasks": (*case.tasks, task), "deadlines": case.deadlines + begun}
 
 
+def _report_separated(_: Definition, case: Case, event: Event) -> Changes:
+    """Of the report that opened the case there is nothing to take away."""
+    tasks, running = joining.leaves(case, event.data["report_id"], event.data["child_id"])
+    return {"tasks": tasks, "deadlines": running}
+
+
 def _deadline_phase(phase: str) -> Change:
     def change(_: Definition, case: Case, event: Event) -> Changes:
         key = event.data["name"], event.data["subject"]
@@ -235,6 +241,7 @@ _CHANGES: Mapping[str, Change] = {
     "case.clock_paused": _clock_paused,
     "case.clock_resumed": _clock_resumed,
     "case.report_joined": _report_joined,
+    "case.report_separated": _report_separated,
     "case.transfer_received": _transfer_received,
     "case.task_raised": _task_raised,
     "case.task_finished": _task_finished,

@@ -10,7 +10,7 @@ from services.cases.engine import deadlines
 from services.cases.engine.commands import JoinReport, Open
 from services.cases.engine.definition import Definition, Step
 from services.cases.engine.refusals import Reason, reason
-from services.cases.engine.state import CONFIRM_TRANSFER, READ_REPORT, Case, Event
+from services.cases.engine.state import CONFIRM_TRANSFER, READ_REPORT, Case, Deadline, Event, Task
 from shared.ids import derived_id
 
 
@@ -46,6 +46,13 @@ def joined(definition: Definition, case: Case, command: JoinReport) -> Iterator[
     }
     yield Event("case.report_joined", data, command.at)
     yield from received(command)
+
+
+def leaves(case: Case, report_id: str, child_id: str) -> tuple[tuple[Task, ...], tuple[Deadline, ...]]:
+    """The tasks and deadlines of a case without those of a report that is no longer of it."""
+    gone = {derived_id("task", report_id, child_id, kind) for kind in (READ_REPORT, CONFIRM_TRANSFER)}
+    stay = tuple(task for task in case.tasks if task.task_id not in gone)
+    return stay, tuple(each for each in case.deadlines if each.subject != report_id)
 
 
 def in_the_way(definition: Definition, case: Case, step: Step) -> Iterator[Reason]:

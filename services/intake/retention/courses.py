@@ -31,8 +31,23 @@ def opened(event: Event, unit: Unit) -> None:
 
 def report_joined(event: Event, unit: Unit) -> None:
     """A further report joined an open case: its child's course is that of the case."""
+    _begin(unit, _of_joined(event.data), event.data)
+
+
+def report_separated(event: Event, unit: Unit) -> None:
+    """A report that had joined is of another case now, which tells its own beginning. What was proposed for it, when
+    the case that it left had ended, no longer stands."""
     data = event.data
-    _begin(unit, derived_id("course", data["case_id"], data["report_id"], data["child_id"]), data)
+    course_id = _of_joined(data)
+    if unit.find_one(unit.database[COURSES], {"_id": course_id}, {"_id": 1}) is None:
+        return  # it opened the case, and goes on with it
+    unit.delete(unit.database[COURSES], {"_id": course_id})
+    for child_id in (data["child_id"], None):
+        proposals.withdraw(unit, proposals.about(data["report_id"], child_id), "reopened", event.recorded_at)
+
+
+def _of_joined(data: Mapping[str, Any]) -> str:
+    return derived_id("course", data["case_id"], data["report_id"], data["child_id"])
 
 
 def _begin(unit: Unit, course_id: str, data: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ EXPECTED = {
     "report.register": "AAA---",
     "report.read": "AAA---",
     "report.read_identity": "AAN---",
+    "report.separate": "AAA---",
     "report.match": "AAA---",
     "identity.erase": "--A---",
     "subject_request.handle": "-AA---",
