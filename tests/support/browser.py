@@ -153,14 +153,18 @@ def check_error_state(page: Page, submit: str = "main form button[type=submit]")
 
 
 def check_keyboard(page: Page) -> None:
-    """By keyboard only: the first Tab is the skip link, it leads to the content, and nothing keeps the focus."""
+    """By keyboard only: the first Tab is the skip link, it moves nothing and leads to the content, and nothing keeps
+    the focus. (A page that went up as the link lost the focus went away under who clicked.)"""
     page.evaluate("document.activeElement?.blur?.(); window.scrollTo(0, 0)")
     page.reload(wait_until="load")
     _settle(page)
     page.evaluate("document.querySelectorAll('main details').forEach(each => each.open = true)")  # what they hide too
+    place = "document.getElementById('main-content').getBoundingClientRect().top"
+    before = page.evaluate(place)
     page.keyboard.press("Tab")
     first = page.evaluate("document.activeElement.className")
     assert "govuk-skip-link" in first, f"{page.url}: the first Tab goes to {first!r}, not to the skip link"
+    assert page.evaluate(place) == before, f"{page.url}: the skip link moves the page"
     page.keyboard.press("Enter")
     assert page.evaluate("location.hash") == "#main-content", f"{page.url}: the skip link leads elsewhere"
     seen: set[str] = set()
