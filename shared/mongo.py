@@ -6,7 +6,7 @@ is bounded: a database out of reach is an `Unavailable` within seconds, never a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC
 from typing import Any
@@ -37,6 +37,7 @@ SELECTION_TIMEOUT_MS = 3_000
 CONNECT_TIMEOUT_MS = 2_000
 SOCKET_TIMEOUT_MS = 20_000
 POOL_SIZE = 50
+SURE_MS = 5_000
 
 
 class Unavailable(Exception):
@@ -103,6 +104,21 @@ def write(collection: Collection, command: str, session: ClientSession, **argume
     answer = collection.database.command(command, collection.name, session=session, **arguments)
     if answer.get("writeErrors"):
         raise BulkWriteError(answer)
+
+
+def find_surely(collection: Collection, wanted: Mapping[str, Any], projection: Any = None) -> dict[str, Any] | None:
+    """The one document that is wanted; None only if there is none that anybody was told of.
+
+    What a majority has acknowledged can be missing for a moment from what a primary that was just elected knows to be a
+    majority's, and longer from one that was cut off and does not know it yet. So what is not found is asked for again
+    in a way that only a primary with a majority behind it can answer. Raises Unavailable where there is none.
+    """
+    with reachable():
+        found = collection.find_one(wanted, projection)
+        if found is not None:
+            return found
+        sure = collection.with_options(read_concern=ReadConcern("linearizable"))
+        return sure.find_one(wanted, projection, max_time_ms=SURE_MS)
 
 
 NO_PRIMARY_YET = (

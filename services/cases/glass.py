@@ -20,7 +20,7 @@ from shared.events import NewEvent
 from shared.foundation import Foundation
 from shared.ids import new_id
 from shared.journal import Command, Unit, VersionConflict
-from shared.mongo import reachable
+from shared.mongo import find_surely, reachable
 from shared.telemetry.logs import get_logger
 
 GRANTS, SUPERVISORS = "grants", "supervisors"
@@ -76,8 +76,7 @@ def overdue(grant: Mapping[str, Any], now: datetime) -> bool:
 
 def get(database: Database, grant_id: str) -> dict[str, Any] | None:
     """A grant by its id."""
-    with reachable():
-        return database[GRANTS].find_one({"_id": grant_id})
+    return find_surely(database[GRANTS], {"_id": grant_id})
 
 
 def live(database: Database, account_id: str, case_id: str, now: datetime) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from services.cases.engine import Case, Referral
 from services.cases.engine.state import REQUESTED
 from services.cases.model import Record, as_document, from_document
 from shared.journal import Unit
-from shared.mongo import reachable
+from shared.mongo import find_surely, reachable
 
 CASES = "cases"
 QUEUE = [("urgency", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)]
@@ -150,14 +150,12 @@ def others_of(database: Database, case: Mapping[str, Any]) -> list[dict[str, Any
 
 def get(database: Database, reference: str) -> dict[str, Any] | None:
     """A case by its id or its number."""
-    with reachable():
-        return database[CASES].find_one({"_id" if reference.startswith("case-") else "case_number": reference})
+    return find_surely(database[CASES], {"_id" if reference.startswith("case-") else "case_number": reference})
 
 
 def get_referral(database: Database, referral_id: str) -> dict[str, Any] | None:
     """A referral by its id."""
-    with reachable():
-        return database[REFERRALS].find_one({"_id": referral_id})
+    return find_surely(database[REFERRALS], {"_id": referral_id})
 
 
 def queue(database: Database, number: int, size: int, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:

@@ -13,6 +13,7 @@ from pymongo import ASCENDING
 from pymongo.database import Database
 
 from services.directory.model import complete, normal_email
+from shared.mongo import find_surely
 
 #: The collection of each kind of entry.
 COLLECTIONS = {"agency": "agencies", "company": "companies", "person": "people", "account": "accounts"}
@@ -61,7 +62,7 @@ def email_digest(email: str) -> str:
 
 def get(database: Database, thing: str, identifier: str) -> Entry | None:
     """One entry by its id, or None."""
-    entry = database[COLLECTIONS[thing]].find_one({"_id": identifier})
+    entry = find_surely(database[COLLECTIONS[thing]], {"_id": identifier})
     return None if entry is None else complete(thing, entry)
 
 

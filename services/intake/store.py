@@ -15,7 +15,7 @@ from pymongo.database import Database
 from shared.events import NewEvent
 from shared.files import FORMATS
 from shared.journal import Unit
-from shared.mongo import reachable
+from shared.mongo import find_surely, reachable
 from shared.vault import NotHeld
 
 REPORTS = "reports"
@@ -61,15 +61,12 @@ def ensure_indexes(database: Database) -> None:
 
 def get(database: Database, reference: str) -> dict[str, Any] | None:
     """A report by its id or by its number."""
-    with reachable():
-        field = "_id" if reference.startswith("report-") else "number"
-        return database[REPORTS].find_one({field: reference})
+    return find_surely(database[REPORTS], {"_id" if reference.startswith("report-") else "number": reference})
 
 
 def child(database: Database, child_id: str) -> dict[str, Any] | None:
     """A child by its id, with the number of its report as `report_number`."""
-    with reachable():
-        report = database[REPORTS].find_one({"children.child_id": child_id}, {"number": 1, "children.$": 1})
+    report = find_surely(database[REPORTS], {"children.child_id": child_id}, {"number": 1, "children.$": 1})
     return None if report is None else {**report["children"][0], "report_number": report["number"]}
 
 
@@ -157,8 +154,7 @@ def attachments(database: Database, report_id: str) -> list[dict[str, Any]]:
 
 def attachment(database: Database, report_id: str, attachment_id: str) -> dict[str, Any] | None:
     """One file of this report."""
-    with reachable():
-        return database[ATTACHMENTS].find_one({"_id": attachment_id, "report_id": report_id, "state": KEPT})
+    return find_surely(database[ATTACHMENTS], {"_id": attachment_id, "report_id": report_id, "state": KEPT})
 
 
 def announce(database: Database, attachment_id: str, clear_after: datetime) -> None:

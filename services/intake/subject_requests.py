@@ -21,7 +21,7 @@ from shared.events import NewEvent
 from shared.foundation import Foundation
 from shared.ids import new_id
 from shared.journal import Command, Unit, VersionConflict
-from shared.mongo import reachable
+from shared.mongo import find_surely, reachable
 from shared.vault import NotHeld
 
 ANSWER_WITHIN = timedelta(hours=3 * 24)
@@ -149,8 +149,7 @@ def close_in(unit: Unit, before: Mapping[str, Any], outcome: str, actor: Actor, 
 
 def get(database: Database, request_id: str) -> dict[str, Any] | None:
     """A request by its id."""
-    with reachable():
-        found = database[REQUESTS].find_one({"_id": request_id})
+    found = find_surely(database[REQUESTS], {"_id": request_id})
     return None if found is None else _whole(found)
 
 
@@ -200,8 +199,7 @@ def to_answer(
 
 def child_as_held(database: Database, request: Mapping[str, Any]) -> tuple[dict[str, Any], Mapping[str, Any]]:
     """The report of a request and its child, of which something is held. Raises NotHeld, Refused."""
-    with reachable():
-        report = database[REPORTS].find_one({"_id": request["report_id"]})
+    report = find_surely(database[REPORTS], {"_id": request["report_id"]})
     if report is None:
         raise NotHeld(request["_id"])
     return report, is_held(report, request["child_id"])[1]

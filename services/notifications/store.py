@@ -12,6 +12,7 @@ from pymongo import ASCENDING, DESCENDING
 from pymongo.database import Database
 
 from services.notifications.model import Filter, Subscription
+from shared.mongo import find_surely
 
 Document = dict[str, Any]
 
@@ -38,7 +39,7 @@ def ensure_indexes(database: Database[Document]) -> None:
 
 def subscription(database: Database[Document], subscription_id: str) -> Document | None:
     """One subscription without its sealed secrets; None if there is none."""
-    return database.subscriptions.find_one({"_id": subscription_id}, WITHOUT_SECRETS)
+    return find_surely(database.subscriptions, {"_id": subscription_id}, WITHOUT_SECRETS)
 
 
 def subscriptions(
@@ -52,7 +53,7 @@ def subscriptions(
 
 def delivery(database: Database[Document], delivery_id: str) -> Document | None:
     """One delivery with its attempts, oldest first; None if there is none."""
-    return database.deliveries.find_one({"_id": delivery_id})
+    return find_surely(database.deliveries, {"_id": delivery_id})
 
 
 def deliveries(

@@ -23,7 +23,7 @@ from shared.access.actor import Actor
 from shared.access.audit import Audit
 from shared.access.fields import closed, readable
 from shared.journal.unit import Unit
-from shared.mongo import Unavailable, reachable
+from shared.mongo import Unavailable, find_surely, reachable
 from shared.telemetry.logs import get_logger
 from shared.vault.ring import KeyMissing, Ring
 
@@ -139,6 +139,9 @@ class Vault:
         self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed")
         with reachable():
             found = list(self._subjects.find(_both(subject)))
+        if not found:  # what was registered just now is not said to be erased
+            surely = (find_surely(self._subjects, {"_id": each}) for each in _all_of([subject]))
+            found = [document for document in surely if document is not None]
         primitive, held = self._held(subject, found)
         values = {name: _open(primitive, subject, name, held[name]) for name in wanted if name in held}
         return Opened(values, closed(actor, _kind(subject), held))

@@ -17,7 +17,7 @@ from services.intake.store import PROPOSALS
 from shared.events import NewEvent
 from shared.ids import derived_id
 from shared.journal import Unit
-from shared.mongo import reachable
+from shared.mongo import find_surely, reachable
 
 PROPOSED, APPROVED, KEPT, WITHDRAWN, CARRIED_OUT = "proposed", "approved", "kept", "withdrawn", "carried_out"
 STATES = (PROPOSED, APPROVED, KEPT, WITHDRAWN, CARRIED_OUT)
@@ -51,8 +51,7 @@ def counts(database: Database) -> dict[str, int]:
 
 def get(database: Database, proposal_id: str) -> dict[str, Any] | None:
     """A proposal by its id."""
-    with reachable():
-        return database[PROPOSALS].find_one({"_id": proposal_id})
+    return find_surely(database[PROPOSALS], {"_id": proposal_id})
 
 
 def approved_before(database: Database, moment: datetime, after: str, limit: int) -> list[str]:
