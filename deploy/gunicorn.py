@@ -101,5 +101,5 @@ def post_fork(_: Any, __: Any) -> None:
     from shared.telemetry.tracing import configure_tracing
 
     leash.hold()
-    configure_logging(os.environ.get("RUJUKAN_WEB_SERVICES", "web"), "web")
+    configure_logging(os.environ.get("RUJUKAN_WEB_SERVICES", "web"), "web", gathered=True)
     configure_tracing("web")

@@ -31,13 +31,22 @@ class TakenApart(Exception):
     """The batch failed for a reason that may be another's: this member must be committed alone."""
 
 
+def _held() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock
+
+
 @dataclass(eq=False)
 class _Member:
-    """Whose additions wait. `turn` is set when they are committed or have failed, or when it is theirs to lead."""
+    """Whose additions wait. `turn` is let go, once: they are committed or have failed, or it is theirs to lead.
+
+    (A lock, for one waits and one lets go; an event does more in Python, and every request waits for one.)
+    """
 
     additions: Additions
     deadline: float
-    turn: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Lock = field(default_factory=_held)
     done: bool = False
     error: Exception | None = None
 
@@ -66,7 +75,7 @@ class Group:
             if len(self._waiting) == self._expected:
                 self._gathered.notify()
         if not leads:
-            member.turn.wait()
+            member.turn.acquire()
         if not member.done:
             self._lead(member)
         if member.error is not None:
@@ -95,7 +104,8 @@ class Group:
             self._hand_over(batch)
             for member in batch:
                 member.done = True
-                member.turn.set()
+                if member is not leader:
+                    member.turn.release()
 
     def _take(self, leader: _Member, alone: bool) -> list[_Member]:
         """The leader and, unless it goes `alone`, those who wait, oldest first, without what collides with another."""
@@ -117,6 +127,6 @@ class Group:
                 self._waiting.remove(batch[0])
             self._expected = min(len(batch) + len(self._waiting), LARGEST)
             if self._waiting:
-                self._waiting[0].turn.set()
+                self._waiting[0].turn.release()
             else:
                 self._led = False

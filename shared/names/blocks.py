@@ -1,12 +1,14 @@
 """Keyed hashes of compound blocks: by them a child is found among the sealed without a name in the open.
 
+Keyed BLAKE2b (RFC 7693) takes a quarter of HMAC's time, and one is made for every block of every child.
+
 Every block joins two facts: two skeletons; a skeleton with a kecamatan and an age band; a skeleton with a guardian's
 skeleton. One fact alone (a skeleton, a bigram) is never hashed: its frequency would tell the name.
 """
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -92,9 +94,9 @@ def _bands_near(age: int | None) -> list[str]:
 
 
 def _hashed(plain: Iterable[str], key: SearchKey) -> list[bytes]:
-    begun, found = hmac.new(key.secret, digestmod="sha256"), []
+    begun, found = hashlib.blake2b(key=key.secret, digest_size=HASH_BYTES), []
     for text in plain:
         each = begun.copy()  # a third less time than beginning with the key again
         each.update(text.encode())
-        found.append(each.digest()[:HASH_BYTES])
+        found.append(each.digest())
     return sorted(found)

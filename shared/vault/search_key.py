@@ -13,6 +13,8 @@ from shared.names import SearchKey
 from shared.vault.keys import KeyFileError, read_secret_file, write_secret_file
 
 SECRET_BYTES = 32
+HASHED_BY = b"blake2b"
+"""Another one makes every hash one of another key: `rujukan search reindex` makes it anew."""
 
 
 def create_search_key_file(path: Path) -> None:
@@ -21,11 +23,14 @@ def create_search_key_file(path: Path) -> None:
 
 
 def load_search_key_file(path: Path) -> SearchKey:
-    """Reads a search key. Its id is a fingerprint, safe to store beside the hashes. Raises KeyFileError."""
+    """Reads a search key. Its id is a fingerprint, also of how is hashed with it, safe to store beside the hashes.
+
+    Raises KeyFileError.
+    """
     try:
         secret = bytes.fromhex(read_secret_file(path))
     except ValueError:
         secret = b""
     if len(secret) != SECRET_BYTES:
         raise KeyFileError(f"{path}: holds no key of the right kind")
-    return SearchKey(hashlib.sha256(secret).hexdigest()[:16], secret)
+    return SearchKey(hashlib.sha256(HASHED_BY + secret).hexdigest()[:16], secret)

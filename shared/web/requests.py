@@ -86,20 +86,20 @@ class _StrictJSON(DefaultJSONProvider):
 
 def limit() -> None:
     """Gives a request to a view that takes a file room for it, before anybody reads its body. Raises Problem 413."""
-    if not _brings_file():
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+    if not _brings_file(asked):
         return
-    request.max_content_length = MAXIMUM_BYTES + AROUND_A_FILE
-    if (request.content_length or 0) > request.max_content_length:
+    asked.max_content_length = MAXIMUM_BYTES + AROUND_A_FILE
+    if (asked.content_length or 0) > asked.max_content_length:
         raise Problem(413, "file_too_large")
 
 
-def _brings_file() -> bool:
-    if request.endpoint is None:
+def _brings_file(asked: Request) -> bool:
+    if asked.method != "POST" or asked.endpoint is None:
         return False
-    view = current_app.view_functions[request.endpoint]
+    view = current_app.view_functions[asked.endpoint]
     view_class = getattr(view, "view_class", None)
-    found = view if view_class is None else getattr(view_class, request.method.lower(), None)
-    return request.method == "POST" and hasattr(found, _TAKES_FILE)
+    return hasattr(view if view_class is None else getattr(view_class, "post", None), _TAKES_FILE)
 
 
 def check() -> None:
@@ -111,7 +111,7 @@ def check() -> None:
         raise Problem(400, "bad_request")
     if asked.method not in ("POST", "PUT", "PATCH"):
         return
-    if _brings_file():
+    if _brings_file(asked):
         if asked.mimetype != "multipart/form-data":
             raise Problem(415, "file_expected")
         if _any_bad(asked.form):

@@ -99,13 +99,15 @@ def check() -> None:
     A request whose actor came by Bearer token needs no check: no browser adds that by itself. JSON without any session
     only has its Origin compared, if it has one.
     """
-    if request.method not in _UNSAFE or request.endpoint is None:
+    asked: Request = request._get_current_object()  # type: ignore[attr-defined]
+    if asked.method not in _UNSAFE or asked.endpoint is None:
         return
-    way = request.headers.get(AUTH_HEADER) or ("cookie" if request.headers.get("X-Rujukan-Token") else "")
-    if way == "bearer" and request.path.startswith("/api/"):
+    headers, for_programs = asked.headers, asked.path.startswith("/api/")
+    way = headers.get(AUTH_HEADER) or ("cookie" if headers.get("X-Rujukan-Token") else "")
+    if way == "bearer" and for_programs:
         return
-    if way != "cookie" and request.path.startswith("/api/") and request.mimetype not in _SIMPLE_TYPES:
-        if "Origin" in request.headers and not _from_our_page():
+    if way != "cookie" and for_programs and asked.mimetype not in _SIMPLE_TYPES:
+        if "Origin" in headers and not _from_our_page():
             raise Problem(403, "foreign_origin")
         return
     if not _from_our_page():
