@@ -116,12 +116,11 @@ def _sealed(
 
 
 def _said(request: Mapping[str, Any], number: int, child: Mapping[str, Any], severity: str) -> dict[str, Any]:
-    codes = ("child_id", "person_id", "sex", "age_band", "school_attendance", "legal_class", "statistical_class")
     return {
         "report_id": request["report_id"],
         "request_id": request["_id"],
         "child_number": number,
         "corrected": request["wrong"],
-        "child": {name: child[name] for name in (*codes, "severity")},
+        "child": {name: child[name] for name in registration.TOLD_OF_A_CHILD},
         "severity": severity,
     }

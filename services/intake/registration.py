@@ -18,6 +18,17 @@ from shared.journal import Command, Duplicate, Unit
 from shared.vault import NotHeld, Opened
 
 PERSON_FIELDS = ("name", "alias", "nik", "guardian_name", "guardian_phone", "address", "school")
+TOLD_OF_A_CHILD = (
+    "child_id",
+    "person_id",
+    "sex",
+    "age_band",
+    "school_attendance",
+    "legal_class",
+    "statistical_class",
+    "severity",
+)
+"""What an event tells of a child, besides whose first it is."""
 NUMBER_LETTER = "L"
 ATTEMPTS = 5
 

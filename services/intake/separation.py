@@ -18,16 +18,6 @@ from shared.journal import Command, Unit, VersionConflict
 from shared.vault import NotHeld
 
 OF_THE_REPORT = ("channel", "received_on", "kecamatan", "kelurahan", "work_type", "demonstration")
-OF_THE_CHILD = (
-    "child_id",
-    "person_id",
-    "sex",
-    "age_band",
-    "school_attendance",
-    "legal_class",
-    "statistical_class",
-    "severity",
-)
 
 
 class NotLinked(Exception):
@@ -73,5 +63,5 @@ def _said(report: Mapping[str, Any], number: int, child: Mapping[str, Any]) -> d
         "received_at": registration.received_at(date.fromisoformat(report["received_on"]), report["registered_at"]),
         "child_number": number,
         "first_child_id": child["first_child_id"],
-        "child": {name: child[name] for name in OF_THE_CHILD},
+        "child": {name: child[name] for name in registration.TOLD_OF_A_CHILD},
     }
