@@ -16,6 +16,7 @@ from pymongo.database import Database
 from services.notifications.model import Answer
 from services.notifications.store import CANCELLED, DELIVERED, DUE, FAILED, Document
 from shared.journal import Unit
+from shared.mongo import find_surely
 
 # Attempts kept in the log of one delivery. The schedule has ten; a person may send again.
 ATTEMPTS_KEPT = 50
@@ -181,7 +182,9 @@ def cancel_left_over(database: Database[Document]) -> int:
     # In this order: what has a delivery is there already, or gone for good.
     named = {row["_id"] for row in waiting}
     there = {found["_id"] for found in database.subscriptions.find({"_id": {"$in": list(named)}}, {"_id": 1})}
-    return cancel(database, named - there) if named != there else 0
+    # Between the two questions there may have been an election.
+    gone = [each for each in named - there if find_surely(database.subscriptions, {"_id": each}, {"_id": 1}) is None]
+    return cancel(database, gone) if gone else 0
 
 
 def succeeded_since(unit: Unit, subscription_id: str, moment: datetime) -> bool:

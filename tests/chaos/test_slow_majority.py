@@ -26,6 +26,7 @@ from services.directory import store as directory
 from services.intake import store as intake
 from services.intake import subject_requests
 from services.intake.retention import proposals
+from services.notifications import queue
 from services.notifications import store as notifications
 from shared import mongo
 from shared.access.actor import Actor, system_actor
@@ -177,6 +178,29 @@ def test_what_was_acknowledged_is_not_said_to_be_nowhere_while_a_new_primary_doe
                 member.resume()
         nowhere = {kind for kind, found in asked.items() if found.result(60) is None}
     assert (early, nowhere) == (set(), set())
+
+
+def test_no_message_is_cancelled_for_a_subscription_that_a_new_primary_does_not_know_yet(
+    replicas: Replicas, administrator: MongoClient[dict[str, Any]]
+) -> None:
+    """The sender saw the message on the former primary. Seen to fail without the second question: it is cancelled."""
+    database, name = mongo.database(administrator, "notifications"), new_id("subscription")
+    notifications.ensure_indexes(database)
+    database.subscriptions.insert_one({"_id": "another"})
+    database.deliveries.insert_one({"_id": "delivery-1", "subscription_id": name, "state": notifications.DUE})
+    secondaries = [member for which, member in replicas.members.items() if which != replicas.primary()]
+    with ThreadPoolExecutor(1) as sender:
+        for member in secondaries:
+            member.pause()
+        try:
+            database.get_collection("subscriptions", write_concern=WriteConcern(1)).insert_one({"_id": name})
+            tidied = sender.submit(queue.cancel_left_over, database)
+            time.sleep(1.0)
+        finally:
+            for member in secondaries:
+                member.resume()
+        assert tidied.result(60) == 0
+    assert database.deliveries.count_documents({"state": notifications.DUE}) == 1
 
 
 def documents(kind: str, name: str) -> list[dict[str, Any]]:
