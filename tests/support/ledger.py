@@ -113,7 +113,11 @@ def verify(stack: Stack, load_: Told, agency: Receiver | None = None) -> list[Ev
     assert accepted <= reports, f"lost: {sorted(accepted - reports)[:3]}"
     commands = databases["intake"]["journal"].count_documents({"command.id": {"$exists": True}})
     assert len(reports) == commands, "a report for each command, and no more"
-    cases = Counter(entry["report_id"] for entry in databases["cases"]["cases"].find({}, {"report_id": 1}))
+    cases = Counter(
+        report_id
+        for entry in databases["cases"]["cases"].find({}, {"report_id": 1, "joined.report_id": 1})
+        for report_id in (entry["report_id"], *(each["report_id"] for each in entry.get("joined", [])))
+    )
     wanted = Counter(
         {entry["_id"]: len(entry["children"]) for entry in databases["intake"]["reports"].find({}, {"children": 1})}
     )

@@ -145,13 +145,16 @@ def test_a_correction_of_a_report_that_joined_changes_nothing_of_the_case(
     case = arrive(severity="low")
     arrive(same_as=[case["child_id"]])
     joined = foundation.database["cases"].find_one({"_id": case["_id"]})["joined"][0]
-    now, child = case["opened_at"], {"child_id": joined["child_id"], "severity": "emergency"}
+    codes = {name: joined[name] for name in commands.CORRECTABLE} | {"severity": "emergency"}
+    now, child = case["opened_at"], {"child_id": joined["child_id"], **codes}
     data = {"report_id": joined["report_id"], "child": child}
     event = Event("e", "report.corrected", "intake", joined["report_id"], 2, 1, now, now, data, "worker", "c")
     foundation.journal.transact(
         lambda unit: handlers(foundation)["report.corrected"](event, unit), Context(system_actor("test").id)
     )
     assert types(foundation, case) == ["case.opened", "case.report_joined"]
+    kept = foundation.database["cases"].find_one({"_id": case["_id"]})
+    assert (kept["severity"], kept["joined"][0]["severity"]) == ("low", "emergency")
 
 
 def test_of_two_who_screen_at_once_one_wins_and_the_other_is_told_the_version(arrive: Arrive, as_role: As) -> None:
