@@ -99,7 +99,7 @@ class Sender:
                             log.info("cancelled_for_deleted_subscriptions", messages=cancelled)
                         tidied = time.monotonic()
                     self._start_what_is_due(waker)
-                except PyMongoError as error:
+                except (PyMongoError, Unavailable) as error:
                     log.warning("database_out_of_reach", error=type(error).__name__)
                 waker.wait(IDLE_SECONDS)
         with self._lock:

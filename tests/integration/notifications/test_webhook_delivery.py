@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from services.notifications import actions, handlers
+from services.notifications import actions, handlers, queue
 from services.notifications.sender import PLACES
-from shared.journal import Context
+from shared.journal import Context, Unavailable
 from tests.integration.notifications.world import (
     PARTNER,
     case_event,
@@ -314,3 +314,20 @@ def test_a_message_that_was_queued_while_its_subscription_was_deleted_is_cancell
         with sending(foundation):
             assert delivery(foundation, "cancelled")["concluded_at"] is not None
         assert not agency.received
+
+
+def test_a_sender_goes_on_where_no_majority_can_say_which_subscriptions_are_gone(foundation, monkeypatch):
+    """Seen to fail with a loop that knows the driver's errors alone: the sender ended."""
+    asked = []
+
+    def nobody_can_say(_database):
+        asked.append(True)
+        raise Unavailable
+
+    monkeypatch.setattr(queue, "cancel_left_over", nobody_can_say)
+    with receiver() as agency, sending(foundation):
+        wait_until(lambda: len(asked) > 1, "it asks again")
+        monkeypatch.undo()
+        subscribe(foundation, agency.url)
+        hear(foundation, case_event())
+        agency.wait_for(1)
