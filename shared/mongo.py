@@ -38,6 +38,7 @@ CONNECT_TIMEOUT_MS = 2_000
 SOCKET_TIMEOUT_MS = 20_000
 POOL_SIZE = 50
 SURE_MS = 5_000
+"""For a majority to confirm what the primary has, when something was not found at once."""
 
 
 class Unavailable(Exception):

@@ -14,12 +14,13 @@ from typing import Any
 
 from services.intake import attachments
 from services.intake.retention import proposals
-from services.intake.store import COURSES, ERASURES, REPORTS, change_report, ids_in
+from services.intake.store import COURSES, ERASURES, REPORTS, change_report, child_in, ids_in
 from shared.access import Actor
 from shared.events import NewEvent
 from shared.foundation import Foundation
 from shared.ids import new_id
 from shared.journal import Command, Unit, VersionConflict
+from shared.mongo import find_surely
 from shared.vault import NotHeld
 
 NARRATIVE = "narrative"
@@ -66,7 +67,7 @@ def erase(
         return {"receipt": order.receipt_id, "person_id": person_id}
 
     answer = foundation.journal.run(work, actor=actor, command=command)
-    found = foundation.database[ERASURES].find_one({"_id": answer["receipt"]})
+    found = find_surely(foundation.database[ERASURES], {"_id": answer["receipt"]})
     if found is None:
         raise NotHeld(answer["receipt"])
     return found
@@ -75,10 +76,10 @@ def erase(
 def erase_in(unit: Unit, foundation: Foundation, report_id: str, child_id: str, order: Order) -> str:
     """Erases a child's identity inside a unit of work. Returns its subject in the vault. Raises NotHeld, Refused."""
     report = _report(unit, foundation, report_id)
-    place = next((n for n, child in enumerate(report["children"]) if child["child_id"] == child_id), None)
-    if place is None:
-        raise Refused("unknown_child")
-    child = report["children"][place]
+    try:
+        number, child = child_in(report, child_id)
+    except NotHeld:
+        raise Refused("unknown_child") from None
     if child["person_id"] is None or child.get("erased_at") is not None:
         raise Refused("nothing_held")
     _not_on_hold(report)
@@ -88,7 +89,7 @@ def erase_in(unit: Unit, foundation: Foundation, report_id: str, child_id: str, 
     # Its narrative and its files may still tell who the child is: which, only a person can see.
     told = NARRATIVE in foundation.sealed.held(unit, report_id) or bool(ids_in(unit, report_id))
     said = {"report_id": report_id, "child_id": child_id, "person_id": person_id, "reason": order.reason}
-    changes = {f"children.{place}.erased_at": order.at, **({"redaction_since": order.at} if told else {})}
+    changes = {f"children.{number - 1}.erased_at": order.at, **({"redaction_since": order.at} if told else {})}
     change_report(unit, report, NewEvent("report.child_erased", said), changes)
     # The case's course is written too, so that a case that is opened again at this moment meets this erasure.
     unit.update(foundation.database[COURSES], {"child_id": child_id}, {"$set": {"erased_at": order.at}})

@@ -47,9 +47,8 @@ def separate(
         alone = {name: value for name, value in child.items() if name != "first_child_id"}
         event = NewEvent("report.child_separated", _said(report, number, child))
         store.change_report(unit, report, event, {f"children.{number - 1}": alone})
-        for whole_or_child in (child_id, None):
-            # What the end of the other child's case had made due is not due: this child's own case begins now.
-            proposals.withdraw(unit, proposals.about(report_id, whole_or_child), "reopened", now)
+        # What the end of the other child's case had made due is not due: this child's own case begins now.
+        proposals.withdraw_of(unit, report_id, child_id, "reopened", now)
         return {}
 
     foundation.journal.run(work, actor=actor, command=command)

@@ -25,7 +25,7 @@ from pymongo.write_concern import WriteConcern
 from shared import failpoints
 from shared.journal.group import Group, TakenApart
 from shared.journal.unit import JOURNAL, Additions, Context, HasId, Unit, VersionConflict
-from shared.mongo import Unavailable, is_unreachable
+from shared.mongo import Unavailable, find_surely, is_unreachable
 from shared.telemetry.tracing import current_traceparent
 
 COMMANDS = "commands"
@@ -33,8 +33,6 @@ META = "journal_meta"
 COMMAND_DAYS = 90
 COMMAND_ID = "command.id"
 BUDGET_SECONDS = 8.0
-WAIT_MS = 5_000
-"""For a majority to have what the primary has, when the answer to a repeated command is looked for."""
 
 
 @dataclass(frozen=True)
@@ -229,17 +227,8 @@ class Journal:
         return answer
 
     def _known_answer(self, command: Command, kept: str) -> Mapping[str, Any] | None:
-        wanted = {COMMAND_ID if kept == JOURNAL else "_id": command.id}
-        try:
-            with self.database.client.start_session() as session:
-                # What stood in the way may be the first attempt's own commit, which the primary has and no majority
-                # yet. The session learns the time of the primary, and reads when a majority has come so far.
-                self.database.command("ping", session=session)
-                found = self.database[kept].find_one(wanted, session=session, max_time_ms=WAIT_MS)
-        except PyMongoError as error:
-            if is_unreachable(error):
-                raise Unavailable from None
-            raise
+        # What stood in the way may be the first attempt's own commit, which the primary has and no majority yet.
+        found = find_surely(self.database[kept], {COMMAND_ID if kept == JOURNAL else "_id": command.id})
         if found is None:
             return None
         record = found["command"] if kept == JOURNAL else found

@@ -42,8 +42,7 @@ def report_separated(event: Event, unit: Unit) -> None:
     if unit.find_one(unit.database[COURSES], {"_id": course_id}, {"_id": 1}) is None:
         return  # it opened the case, and goes on with it
     unit.delete(unit.database[COURSES], {"_id": course_id})
-    for child_id in (data["child_id"], None):
-        proposals.withdraw(unit, proposals.about(data["report_id"], child_id), "reopened", event.recorded_at)
+    proposals.withdraw_of(unit, data["report_id"], data["child_id"], "reopened", event.recorded_at)
 
 
 def _of_joined(data: Mapping[str, Any]) -> str:
@@ -73,8 +72,7 @@ def step_taken(event: Event, unit: Unit) -> None:
         # Always written, so that an erasure that is carried out at this moment and this one meet.
         again: dict[str, Any] = {"ended_at": None, "stage": None, "reasons": []}
         unit.update(courses, {"_id": course["_id"]}, {"$set": again})
-        for child_id in (course["child_id"], None):
-            proposals.withdraw(unit, proposals.about(course["report_id"], child_id), "reopened", event.recorded_at)
+        proposals.withdraw_of(unit, course["report_id"], course["child_id"], "reopened", event.recorded_at)
 
 
 def service_given(event: Event, unit: Unit) -> None:

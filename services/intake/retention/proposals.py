@@ -96,6 +96,12 @@ def withdraw(unit: Unit, proposal_id: str, reason: str, now: datetime) -> bool:
     return True
 
 
+def withdraw_of(unit: Unit, report_id: str, child_id: str, reason: str, now: datetime) -> None:
+    """Withdraws what is proposed for a child, and for its report as a whole."""
+    for whole_or_child in (child_id, None):
+        withdraw(unit, about(report_id, whole_or_child), reason, now)
+
+
 def withdraw_all(unit: Unit, report_id: str, reason: str, now: datetime) -> None:
     """Withdraws whatever is proposed for a report and its children."""
     question = {"report_id": report_id, "state": {"$in": list(STANDING)}}

@@ -60,7 +60,7 @@ def test_of_many_threads_no_line_is_lost_or_written_twice() -> None:
         assert [each for each in written if each.startswith(f"{which}:")] == [f"{which}:{n}" for n in range(500)]
 
 
-def test_a_process_that_ends_has_written_all(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_process_that_ends_has_written_all() -> None:
     """Seen to fail without the writing at the end."""
     program = (
         "from shared.telemetry.logs import configure_logging, get_logger\n"
