@@ -96,8 +96,9 @@ def database(mongo: MongoClient, name: str) -> Database:
     )
 
 
-def write(collection: Collection, command: str, session: ClientSession, **arguments: Any) -> None:
-    """A plain `insert` or `update` command with these arguments: the driver's bulk write takes half as long again.
+def write(collection: Collection, command: str, session: ClientSession, **arguments: Any) -> int:
+    """A plain `insert`, `update` or `delete` command with these arguments: the driver's bulk write takes half as long
+    again. Returns how many documents it added, found or removed.
 
     Such a command does not raise, so every answer is looked at. (An error overlooked here would end the transaction,
     and every later statement would fail as if by chance.) Raises BulkWriteError, and PyMongoError as usual.
@@ -105,6 +106,7 @@ def write(collection: Collection, command: str, session: ClientSession, **argume
     answer = collection.database.command(command, collection.name, session=session, **arguments)
     if answer.get("writeErrors"):
         raise BulkWriteError(answer)
+    return int(answer["n"])
 
 
 def find_surely(collection: Collection, wanted: Mapping[str, Any], projection: Any = None) -> dict[str, Any] | None:

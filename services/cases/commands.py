@@ -243,29 +243,40 @@ def act(
         after = _carried_out(foundation, unit, actor, record, case, order, referral_id)
         return {"case_id": case_id, "version": after.version}
 
-    return foundation.journal.run(work, actor=actor, command=command)
+    reads = [(foundation.database[store.CASES], case_id)]
+    if order.agency_id:
+        reads.append((foundation.database[agencies.AGENCIES], order.agency_id))
+    return foundation.journal.change(work, reads, actor=actor, command=command)
 
 
 def answer(
-    foundation: Foundation, actor: Actor, referral_id: str, version: int, order: Order, command: Command | None
+    foundation: Foundation,
+    actor: Actor,
+    referral: Mapping[str, Any],
+    version: int,
+    order: Order,
+    command: Command | None,
 ) -> Mapping[str, Any]:
-    """Carries out what a member of an agency asks of a referral that it knows as `version`. Returns `referral_id`.
+    """Carries out what a member of an agency asks of a stored referral (`_id`, `case_id`) that it knows as `version`.
+    Returns `referral_id` and `version`.
 
     Why it is not possible is said before that the version is an old one: whoever claims second is told who was first.
     Raises as `act`.
     """
+    referral_id, case_id = referral["_id"], referral["case_id"]
 
     def work(unit: Unit) -> dict[str, Any]:
-        known = unit.find_one(unit.database[store.REFERRALS], {"_id": referral_id}, {"case_id": 1, "version": 1})
+        known = unit.read(unit.database[store.REFERRALS], referral_id)
         if known is None:
             raise Unknown
-        record, case = load(unit, known["case_id"])
+        record, case = load(unit, case_id)
         after = _carried_out(foundation, unit, actor, record, case, order, "")
         if known["version"] != version:
             raise VersionConflict(referral_id, version, known["version"])
         return {"referral_id": referral_id, "version": after.version}
 
-    return foundation.journal.run(work, actor=actor, command=command)
+    reads = [(foundation.database[store.REFERRALS], referral_id), (foundation.database[store.CASES], case_id)]
+    return foundation.journal.change(work, reads, actor=actor, command=command)
 
 
 def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
@@ -321,8 +332,8 @@ def _carried_out(
 def _command(unit: Unit, order: Order, said: dict[str, Any], referral_id: str) -> commands.Command:
     if order.command != REQUEST:
         return _STEPS[order.command](order, said)
-    agency = unit.find_one(unit.database[agencies.AGENCIES], {"_id": order.agency_id, "active": True})
-    if agency is None:
+    agency = unit.read(unit.database[agencies.AGENCIES], order.agency_id)
+    if agency is None or not agency["active"]:
         raise Refused(Refusal((reason("unknown_agency"),)))
     return commands.RequestReferral(
         referral_id=referral_id,
@@ -365,7 +376,7 @@ def write(unit: Unit, record: model.Record, case: Case | None, events: Iterable[
 
 def load(unit: Unit, case_id: str) -> tuple[model.Record, Case]:
     """A case as it is stored. Raises Unknown."""
-    found = unit.find_one(unit.database[store.CASES], {"_id": case_id})
+    found = unit.read(unit.database[store.CASES], case_id)
     if found is None:
         raise Unknown
     return store.read(unit.database, found, unit.session)

@@ -68,7 +68,7 @@ class ReferralCommands(MethodView):
         key = command(current_foundation().settings.secret_key)
         asked = replace(order, subject=found["_id"])
         with records.refusals(found):
-            commands.answer(current_foundation(), current_actor(), found["_id"], version, asked, key)
+            commands.answer(current_foundation(), current_actor(), found, version, asked, key)
         after = records.referral(referral_id, "referral.read")
         return after, 200, etag(after["version"])
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -24,7 +25,7 @@ from pymongo.write_concern import WriteConcern
 
 from shared import failpoints
 from shared.journal.group import Group, TakenApart
-from shared.journal.unit import JOURNAL, Additions, Context, HasId, Unit, VersionConflict
+from shared.journal.unit import JOURNAL, Additions, Context, Document, HasId, Read, Unit, VersionConflict
 from shared.mongo import Unavailable, find_surely, is_unreachable
 from shared.telemetry.tracing import current_traceparent
 
@@ -57,6 +58,25 @@ class KeyReused(Exception):
 
 
 Work = Callable[[Unit], Mapping[str, Any]]
+Answer = Mapping[str, Any]
+
+
+@dataclass(eq=False)
+class _Change:
+    """One command that may share a transaction with others, and what became of it: an answer, or its own error."""
+
+    work: Work
+    reads: Sequence[tuple[Collection, str]]
+    command: Command | None
+    context: Context
+    answer: Answer = field(default_factory=dict)
+    error: Exception | None = None
+
+    @property
+    def keys(self) -> frozenset[Any]:
+        """Who reads the same document may change it, or goes by what the other changes."""
+        keys: set[Any] = {(collection.full_name, identifier) for collection, identifier in self.reads}
+        return frozenset(keys if self.command is None else keys | {self.command.id})
 
 
 class Journal:
@@ -66,7 +86,8 @@ class Journal:
         self.database = database
         self._clock = clock
         self._epoch: int | None = None
-        self._group = Group(self._write)
+        self._added = Group(self._write)
+        self._changed = Group(self._change)
 
     def ensure_indexes(self) -> None:
         """Creates what the journal needs. Safe to repeat."""
@@ -133,18 +154,68 @@ class Journal:
         context = context or _context(actor, command)
         unit = Unit(self.database, None, context, self.epoch, self._clock)
         answer = work(unit)
-        if command is not None:
-            unit.note("command", {"id": command.id, "fingerprint": command.fingerprint, "answer": answer})
+        _note(unit, command, answer)
         additions = unit.additions()
 
         def commit() -> Mapping[str, Any]:
             try:
-                self._group.commit(additions, budget)
+                self._added.commit(additions, budget)
             except TakenApart:
                 self._write([additions], budget)
             return answer
 
         return self._carry_out(commit, command, JOURNAL)
+
+    def change(
+        self,
+        work: Work,
+        reads: Sequence[tuple[Collection, str]],
+        *,
+        actor: HasId,
+        command: Command | None = None,
+        context: Context | None = None,
+        budget: float = BUDGET_SECONDS,
+    ) -> Answer:
+        """As `run`, for work that appends an entry and can say beforehand which documents it `reads` by their ids and
+        may change: `unit.read` gives them. Work that names none of the same may share its transaction, on any thread.
+
+        What a unit decides by and does not name may be changed by another of the same transaction, as by anybody else.
+        The record of the command stands in the entry, as with `add`.
+        """
+        change = _Change(work, reads, command, context or _context(actor, command))
+
+        def commit() -> Answer:
+            try:
+                self._changed.commit(change, budget)
+            except TakenApart:
+                self._change([change], budget)
+            if change.error is not None:
+                raise change.error
+            return change.answer
+
+        return self._carry_out(commit, command, JOURNAL)
+
+    def _change(self, batch: Sequence[_Change], budget: float) -> None:
+        """Carries out changes in one transaction. What one refuses is its own error, and keeps no other."""
+
+        def work(unit: Unit) -> None:
+            read = _read(batch, unit.session)
+            for change in batch:
+                own = Unit(self.database, unit.session, change.context, self.epoch, self._clock, read)
+                change.error = None
+                try:
+                    change.answer = change.work(own)
+                    _note(own, change.command, change.answer)
+                except (PyMongoError, Unavailable):
+                    raise
+                except Exception as error:
+                    if own.sent:  # and what it has written stands in the transaction of all
+                        raise
+                    change.error = error
+                else:
+                    unit.take_over(own)
+
+        self.transact(work, Context("system:journal"), budget)
 
     def _write(self, batch: Sequence[Additions], budget: float) -> None:
         """Commits the additions of several units in one transaction."""
@@ -245,6 +316,25 @@ class Journal:
     def history(self, stream: str) -> Iterator[Mapping[str, Any]]:
         """The stream's entries, oldest first."""
         yield from self.database[JOURNAL].find({"stream": stream}, sort=[("version", ASCENDING)])
+
+
+def _read(batch: Sequence[_Change], session: ClientSession | None) -> Read:
+    """What the changes want to read, with one question for each collection."""
+    wanted: dict[str, tuple[Collection, set[str]]] = {}
+    for change in batch:
+        for collection, identifier in change.reads:
+            wanted.setdefault(collection.full_name, (collection, set()))[1].add(identifier)
+    found: dict[tuple[str, str], Document | None] = {}
+    for name, (collection, identifiers) in wanted.items():
+        found.update(dict.fromkeys((name, each) for each in identifiers))
+        for document in collection.find({"_id": {"$in": list(identifiers)}}, session=session):
+            found[name, document["_id"]] = document
+    return found
+
+
+def _note(unit: Unit, command: Command | None, answer: Answer) -> None:
+    if command is not None:
+        unit.note("command", {"id": command.id, "fingerprint": command.fingerprint, "answer": answer})
 
 
 def _context(actor: HasId, command: Command | None) -> Context:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from itertools import groupby
+from typing import Any, NamedTuple, Protocol, TypeVar
 
-from pymongo import DeleteOne, InsertOne, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -76,6 +76,18 @@ class Context:
 
 Document = dict[str, Any]
 Found = TypeVar("Found")
+Read = Mapping[tuple[str, str], Document | None]
+"""Documents (None: there is none) by the full name of their collection and their id."""
+
+
+class _Write(NamedTuple):
+    """A statement as MongoDB's commands have it, the command it belongs to and under which name, and whether it must
+    find a document."""
+
+    command: str
+    list: str
+    statement: Document
+    must_match: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,15 +111,19 @@ class Unit:
         context: Context,
         epoch: int,
         clock: Callable[[], datetime],
+        read: Read | None = None,
     ) -> None:
         self.database = database
         self.session = session
+        self.sent = False
+        """Whether something was written in the transaction already."""
         self.context = context
         self.origin = ""
         """Where the event being handled came from (a partition): counts that are kept apart by it never conflict."""
         self._epoch = epoch
         self._clock = clock
-        self._pending: dict[str, tuple[Collection, list[Document | UpdateOne | DeleteOne]]] = {}
+        self._read = read or {}
+        self._pending: dict[str, tuple[Collection, list[_Write]]] = {}
         self._merged: dict[str, Merged] = {}
         self._found: dict[str, Any] = {}
         self._streams: dict[str, int] = {}
@@ -147,9 +163,9 @@ class Unit:
     def note(self, name: str, value: Mapping[str, Any]) -> None:
         """Writes something beside the first entry that was appended. Raises RuntimeError without one."""
         _, entries = self._pending.get(self.database[JOURNAL].full_name, (None, []))
-        if not entries or not isinstance(entries[0], dict):
-            raise RuntimeError("a command that adds appends an event")
-        entries[0][name] = value
+        if not entries:
+            raise RuntimeError("a command with a note appends an event, and reads nothing after it")
+        entries[0].statement[name] = value
 
     def once(self, name: str, read: Callable[[], Found]) -> Found:
         """What `read` finds, asked once in this unit under this name: what a batch's events need in common."""
@@ -160,7 +176,7 @@ class Unit:
 
     def insert(self, collection: Collection, document: Mapping[str, Any]) -> None:
         """Adds a document. Duplicate is raised when the unit is flushed."""
-        self._add(collection, dict(document))
+        self._gather(collection, _Write("insert", "documents", dict(document)))
 
     def update(
         self,
@@ -171,20 +187,13 @@ class Unit:
         upsert: bool = False,
         must_match: bool = False,
     ) -> None:
-        """Changes one document. With `must_match`, Mismatch is raised at the flush if there is none."""
-        operation = UpdateOne(filter, update, upsert=upsert)
-        if must_match:
-            self.flush()
-            with _duplicates(self, collection):
-                result = collection.update_one(filter, update, session=self.session)
-            if result.matched_count != 1:
-                raise Mismatch(collection.name)
-        else:
-            self._add(collection, operation)
+        """Changes one document. With `must_match`, Mismatch is raised when the unit is flushed if there is none."""
+        statement = {"q": filter, "u": update, "upsert": upsert}
+        self._gather(collection, _Write("update", "updates", statement, must_match))
 
     def delete(self, collection: Collection, filter: Mapping[str, Any]) -> None:
         """Removes one document, if it is there."""
-        self._add(collection, DeleteOne(filter))
+        self._gather(collection, _Write("delete", "deletes", {"q": filter, "limit": 1}))
 
     def put(self, collection: Collection, identifier: str, content: Mapping[str, Any]) -> None:
         """Says what the document with this id is. However often in a unit, it is written once.
@@ -223,6 +232,13 @@ class Unit:
             merged = self._merged[collection.full_name] = Merged(collection)
         return merged
 
+    def read(self, collection: Collection, identifier: str) -> Document | None:
+        """A document by its id. What `Journal.change` was told of was read with others' and is not asked for again."""
+        key = (collection.full_name, identifier)
+        if key in self._read and not (self.sent or self._pending):
+            return self._read[key]
+        return self.find_one(collection, {"_id": identifier})
+
     def find_one(
         self, collection: Collection, filter: Mapping[str, Any], projection: Any = None
     ) -> dict[str, Any] | None:
@@ -248,13 +264,14 @@ class Unit:
         if self.session is None:
             raise RuntimeError("work that reads, or changes what exists, is given to Journal.run")
         pending, self._pending = self._pending, {}
-        for collection, operations in pending.values():
+        for collection, writes in pending.values():
+            self.sent = True
             with _duplicates(self, collection):
-                if all(isinstance(each, dict) for each in operations):
-                    write(collection, "insert", self.session, documents=operations)
-                else:
-                    sent = [InsertOne(each) if isinstance(each, dict) else each for each in operations]
-                    collection.bulk_write(sent, ordered=True, session=self.session)
+                for (command, name, must_match), each in groupby(writes, _kind):
+                    statements = [write.statement for write in each]
+                    found = write(collection, command, self.session, **{name: statements})
+                    if must_match and found != len(statements):
+                        raise Mismatch(collection.name)
         for merged in self._merged.values():
             with _duplicates(self, merged.collection):
                 merged.send(self.session)
@@ -265,9 +282,9 @@ class Unit:
             raise RuntimeError("work that changes what exists is given to Journal.run")
         added: list[tuple[Collection, list[Document]]] = []
         keys: set[tuple[Any, ...]] = set()
-        for collection, operations in self._pending.values():
-            documents = [each for each in operations if isinstance(each, dict)]
-            if len(documents) != len(operations):
+        for collection, writes in self._pending.values():
+            documents = [each.statement for each in writes]
+            if any(each.command != "insert" for each in writes):
                 raise RuntimeError("work that changes what exists is given to Journal.run")
             added.append((collection, documents))
             keys.update((collection.full_name, document["_id"]) for document in documents)
@@ -280,10 +297,18 @@ class Unit:
         """Adds what another unit gathered."""
         for collection, documents in additions.documents:
             for document in documents:
-                self._add(collection, document)
+                self.insert(collection, document)
 
-    def _add(self, collection: Collection, operation: Document | UpdateOne | DeleteOne) -> None:
-        self._pending.setdefault(collection.full_name, (collection, []))[1].append(operation)
+    def take_over(self, other: Unit) -> None:
+        """Writes what another unit of the same transaction has gathered, as if it had been gathered here."""
+        for collection, writes in other._pending.values():
+            for each in writes:
+                self._gather(collection, each)
+        other._pending = {}
+        self._streams.update(other._streams)
+
+    def _gather(self, collection: Collection, each: _Write) -> None:
+        self._pending.setdefault(collection.full_name, (collection, []))[1].append(each)
 
     def conflict(self, collection: Collection, key: Mapping[str, Any]) -> Exception:
         """The error of ours for a duplicate key: a lost race for a stream's version, or something else unique."""
@@ -291,6 +316,10 @@ class Unit:
         if collection.name == JOURNAL and isinstance(stream, str):
             return VersionConflict(stream, self._streams.get(stream, 0))
         return Duplicate(collection.name)
+
+
+def _kind(each: _Write) -> tuple[str, str, bool]:
+    return each.command, each.list, each.must_match
 
 
 class _duplicates:

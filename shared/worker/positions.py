@@ -49,9 +49,9 @@ def move(unit: Unit, partition: str, before: Position | None, topic_id: str, off
     try:
         if before is None:
             unit.insert(positions, {"_id": partition, **after})
-            unit.flush()
         else:
             unit.update(positions, _still(partition, before), {"$set": after}, must_match=True)
+        unit.flush()
     except (Duplicate, Mismatch) as error:
         if error.collection == positions.name:
             raise PositionLost(partition) from None
@@ -68,6 +68,7 @@ def hold(unit: Unit, partition: str, before: Position | None, ahead: int) -> Non
         raise PositionLost(partition)
     try:
         unit.update(unit.database[POSITIONS], _still(partition, before), {"$set": {"ahead": ahead}}, must_match=True)
+        unit.flush()
     except Mismatch:
         raise PositionLost(partition) from None
 
