@@ -48,7 +48,7 @@ def decide(definition: Definition, case: Case | None, command: Command) -> tuple
 def situation(definition: Definition, case: Case, command: Command) -> Iterable[Reason]:
     """Why such a command is not possible now, whatever it says in detail."""
     match command:
-        case RequestReferral() | OnReferral():
+        case OnReferral() | RequestReferral():
             return referrals.situation(definition, case, command)
         case TakeStep():
             step = definition.steps.get(command.step)
@@ -66,25 +66,27 @@ def situation(definition: Definition, case: Case, command: Command) -> Iterable[
     return ()
 
 
-def details(definition: Definition, case: Case, command: Command) -> Iterator[Reason]:
+def details(definition: Definition, case: Case, command: Command) -> Iterable[Reason]:
     """What is wrong with what a command says. The clock says nothing but what time it is, and a report that joins may
     have been received before the case opened."""
     if isinstance(command, (Tick, JoinReport)):
-        return
+        return ()
+    misdated = []
     if command.at > command.now:
-        yield reason("in_the_future")
+        misdated.append(reason("in_the_future"))
     if command.at < case.opened_at:
-        yield reason("before_opening")
+        misdated.append(reason("before_opening"))
     match command:
-        case RequestReferral() | OnReferral():
-            yield from referrals.details(definition, case, command)
+        case OnReferral() | RequestReferral():
+            return [*misdated, *referrals.details(definition, case, command)]
         case TakeStep() if command.step in definition.steps:
-            yield from _facts(definition, definition.steps[command.step], command)
+            return [*misdated, *_facts(definition, definition.steps[command.step], command)]
+    return misdated
 
 
 def _events(definition: Definition, case: Case, command: Command) -> Iterable[Event]:
     match command:
-        case RequestReferral() | OnReferral():
+        case OnReferral() | RequestReferral():
             return referrals.events(definition, case, command)
         case TakeStep():
             step = definition.steps[command.step]

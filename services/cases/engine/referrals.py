@@ -68,6 +68,8 @@ def situation(definition: Definition, case: Case, command: RequestReferral | OnR
 def details(definition: Definition, case: Case, command: RequestReferral | OnReferral) -> Iterable[Reason]:
     """What is wrong with what a command says."""
     match command:
+        case Claim() | Accept() | StartService():
+            return ()
         case RequestReferral():
             return _request_details(definition, case, command)
         case Decline() if command.reason not in definition.decline_reasons:
