@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -135,7 +136,8 @@ def read(database: Database, document: Mapping[str, Any], session: ClientSession
     if document["open"]:
         return record, case
     others = {"first_child_id": record.first_child_id, "open": True, "_id": {"$ne": record.case_id}}
-    with reachable():
+    # In a unit of work it is the journal that knows what to repeat.
+    with reachable() if session is None else nullcontext():
         another = database[CASES].find_one(others, {"_id": 1}, session=session)
     return record, case.but(open_elsewhere=another is not None)
 

@@ -100,8 +100,11 @@ class Group(Generic[Each]):
                 raise Unavailable
             self._write([member.part for member in batch], seconds)
         except Unavailable as error:
+            # The time was the oldest one's: who came a moment ago has its own.
+            now = time.monotonic()
             for member in batch:
-                member.error = Unavailable(error.retry_after)
+                late = member is leader or member.deadline <= now
+                member.error = Unavailable(error.retry_after) if late else TakenApart()
         except BaseException as error:
             # One member's fault must not become the others'.
             for member in batch:

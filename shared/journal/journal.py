@@ -34,6 +34,8 @@ META = "journal_meta"
 COMMAND_DAYS = 90
 COMMAND_ID = "command.id"
 BUDGET_SECONDS = 8.0
+JOURNALS = Context("system:journal")
+"""Of a transaction of several units, each of which has its own."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,12 @@ class _Change:
     context: Context
     answer: Answer = field(default_factory=dict)
     error: Exception | None = None
+    keys: frozenset[Any] = field(init=False)
+    """Who reads the same document may change it, or goes by what the other changes."""
 
-    @property
-    def keys(self) -> frozenset[Any]:
-        """Who reads the same document may change it, or goes by what the other changes."""
+    def __post_init__(self) -> None:
         keys: set[Any] = {(collection.full_name, identifier) for collection, identifier in self.reads}
-        return frozenset(keys if self.command is None else keys | {self.command.id})
+        self.keys = frozenset(keys if self.command is None else keys | {self.command.id})
 
 
 class Journal:
@@ -86,8 +88,8 @@ class Journal:
         self.database = database
         self._clock = clock
         self._epoch: int | None = None
-        self._added = Group(self._write)
-        self._changed = Group(self._change)
+        self._added: Group[Additions] = Group(lambda batch, seconds: self._together(_adding(batch), seconds))
+        self._changed: Group[_Change] = Group(lambda batch, seconds: self._together(self._changing(batch), seconds))
 
     def ensure_indexes(self) -> None:
         """Creates what the journal needs. Safe to repeat."""
@@ -157,11 +159,13 @@ class Journal:
         _note(unit, command, answer)
         additions = unit.additions()
 
+        deadline = time.monotonic() + budget
+
         def commit() -> Mapping[str, Any]:
             try:
                 self._added.commit(additions, budget)
             except TakenApart:
-                self._write([additions], budget)
+                self.transact(_adding([additions]), JOURNALS, deadline - time.monotonic())
             return answer
 
         return self._carry_out(commit, command, JOURNAL)
@@ -180,23 +184,26 @@ class Journal:
         may change: `unit.read` gives them. Work that names none of the same may share its transaction, on any thread.
 
         What a unit decides by and does not name may be changed by another of the same transaction, as by anybody else.
-        The record of the command stands in the entry, as with `add`.
+        The record of the command stands in the entry, as with `add`. `work` goes by its arguments alone, for it may run
+        in the thread of another command; and it does not call the journal, which would wait for itself.
         """
         change = _Change(work, reads, command, context or _context(actor, command))
+        deadline = time.monotonic() + budget
 
         def commit() -> Answer:
             try:
                 self._changed.commit(change, budget)
             except TakenApart:
-                self._change([change], budget)
+                self.transact(self._changing([change]), JOURNALS, deadline - time.monotonic())
             if change.error is not None:
                 raise change.error
             return change.answer
 
-        return self._carry_out(commit, command, JOURNAL)
+        # A command that was given before commands on cases shared transactions has its record where `run` keeps it.
+        return self._carry_out(commit, command, JOURNAL, COMMANDS)
 
-    def _change(self, batch: Sequence[_Change], budget: float) -> None:
-        """Carries out changes in one transaction. What one refuses is its own error, and keeps no other."""
+    def _changing(self, batch: Sequence[_Change]) -> Callable[[Unit], None]:
+        """Carrying out changes in one transaction. What one refuses is its own error, and keeps no other."""
 
         def work(unit: Unit) -> None:
             read = _read(batch, unit.session)
@@ -206,7 +213,7 @@ class Journal:
                 try:
                     change.answer = change.work(own)
                     _note(own, change.command, change.answer)
-                except (PyMongoError, Unavailable):
+                except PyMongoError:
                     raise
                 except Exception as error:
                     if own.sent:  # and what it has written stands in the transaction of all
@@ -215,16 +222,12 @@ class Journal:
                 else:
                     unit.take_over(own)
 
-        self.transact(work, Context("system:journal"), budget)
+        return work
 
-    def _write(self, batch: Sequence[Additions], budget: float) -> None:
-        """Commits the additions of several units in one transaction."""
-
-        def work(unit: Unit) -> None:
-            for additions in batch:
-                unit.take_in(additions)
-
-        self.transact(work, Context("system:journal"), budget)
+    def _together(self, work: Callable[[Unit], None], budget: float) -> None:
+        """One transaction of several. Raises TakenApart where another transaction holds what one of them writes: that
+        one alone waits for it, not all who share its transaction or come after it."""
+        self.transact(work, JOURNALS, budget, waits=False)
 
     def _whole(self, work: Work, command: Command | None) -> Work:
         """The work and the record of its command."""
@@ -246,9 +249,9 @@ class Journal:
         return whole
 
     def _carry_out(
-        self, commit: Callable[[], Mapping[str, Any]], command: Command | None, kept: str
+        self, commit: Callable[[], Mapping[str, Any]], command: Command | None, *kept: str
     ) -> Mapping[str, Any]:
-        """Commits. `kept` is the collection in which the command's record is."""
+        """Commits. `kept` are the collections in which the command's record may be."""
         try:
             answer = commit()
         except (Unavailable, KeyReused):
@@ -262,15 +265,23 @@ class Journal:
         failpoints.reach("journal.committed")
         return answer
 
-    def transact(self, work: Callable[[Unit], Any], context: Context, budget: float = BUDGET_SECONDS) -> Any:
-        """`work` in one transaction, repeated while the driver says that repeating may help, for `budget` seconds."""
+    def transact(
+        self, work: Callable[[Unit], Any], context: Context, budget: float = BUDGET_SECONDS, *, waits: bool = True
+    ) -> Any:
+        """`work` in one transaction, repeated while the driver says that repeating may help, for `budget` seconds.
+
+        Without `waits` it is not repeated for what another transaction holds: then it raises TakenApart.
+        """
         deadline = time.monotonic() + budget
         for attempt in range(1_000):
             try:
                 with self.database.client.start_session() as session:
                     return self._once(work, context, session, deadline)
             except PyMongoError as error:
-                retry = error.has_error_label("TransientTransactionError") or is_unreachable(error)
+                held = error.has_error_label("TransientTransactionError") and not is_unreachable(error)
+                if held and not waits:
+                    raise TakenApart from None
+                retry = held or is_unreachable(error)
                 if retry and time.monotonic() < deadline:
                     time.sleep(_backoff(attempt, deadline))
                     continue
@@ -297,16 +308,17 @@ class Journal:
         _commit(session, deadline)
         return answer
 
-    def _known_answer(self, command: Command, kept: str) -> Mapping[str, Any] | None:
-        # What stood in the way may be the first attempt's own commit, which the primary has and no majority yet.
-        found = find_surely(self.database[kept], {COMMAND_ID if kept == JOURNAL else "_id": command.id})
-        if found is None:
-            return None
-        record = found["command"] if kept == JOURNAL else found
-        if record["fingerprint"] != command.fingerprint:
-            raise KeyReused
-        answer: Mapping[str, Any] = record["answer"]
-        return answer
+    def _known_answer(self, command: Command, kept: Sequence[str]) -> Mapping[str, Any] | None:
+        for name in kept:
+            # What stood in the way may be the first attempt's own commit, which the primary has and no majority yet.
+            found = find_surely(self.database[name], {COMMAND_ID if name == JOURNAL else "_id": command.id})
+            if found is not None:
+                record = found["command"] if name == JOURNAL else found
+                if record["fingerprint"] != command.fingerprint:
+                    raise KeyReused
+                answer: Mapping[str, Any] = record["answer"]
+                return answer
+        return None
 
     def version(self, stream: str) -> int:
         """The stream's version now; 0 if it does not exist."""
@@ -316,6 +328,16 @@ class Journal:
     def history(self, stream: str) -> Iterator[Mapping[str, Any]]:
         """The stream's entries, oldest first."""
         yield from self.database[JOURNAL].find({"stream": stream}, sort=[("version", ASCENDING)])
+
+
+def _adding(batch: Sequence[Additions]) -> Callable[[Unit], None]:
+    """Writing what several units gathered, in one transaction."""
+
+    def work(unit: Unit) -> None:
+        for additions in batch:
+            unit.take_in(additions)
+
+    return work
 
 
 def _read(batch: Sequence[_Change], session: ClientSession | None) -> Read:

@@ -26,6 +26,8 @@ from shared.mongo import write
 
 JOURNAL = "journal"
 DUPLICATE_KEY = 11000
+CHUNK = 1_000
+"""Statements of one command: far below the 16 MB that it may have."""
 
 
 class VersionConflict(Exception):
@@ -268,11 +270,14 @@ class Unit:
             self.sent = True
             with _duplicates(self, collection):
                 for (command, name, must_match), each in groupby(writes, _kind):
-                    statements = [write.statement for write in each]
-                    found = write(collection, command, self.session, **{name: statements})
-                    if must_match and found != len(statements):
-                        raise Mismatch(collection.name)
+                    statements = [gathered.statement for gathered in each]
+                    for start in range(0, len(statements), CHUNK):
+                        sent = statements[start : start + CHUNK]
+                        found = write(collection, command, self.session, **{name: sent})
+                        if must_match and found != len(sent):
+                            raise Mismatch(collection.name)
         for merged in self._merged.values():
+            self.sent = True
             with _duplicates(self, merged.collection):
                 merged.send(self.session)
 
@@ -300,7 +305,12 @@ class Unit:
                 self.insert(collection, document)
 
     def take_over(self, other: Unit) -> None:
-        """Writes what another unit of the same transaction has gathered, as if it had been gathered here."""
+        """Writes what another unit of the same transaction has gathered, as if it had been gathered here.
+
+        Raises RuntimeError for what was merged (`put`, `add`): such work is given to Journal.run.
+        """
+        if other._merged:
+            raise RuntimeError("work that puts or adds to documents is given to Journal.run")
         for collection, writes in other._pending.values():
             for each in writes:
                 self._gather(collection, each)

@@ -69,8 +69,10 @@ def hold(unit: Unit, partition: str, before: Position | None, ahead: int) -> Non
     try:
         unit.update(unit.database[POSITIONS], _still(partition, before), {"$set": {"ahead": ahead}}, must_match=True)
         unit.flush()
-    except Mismatch:
-        raise PositionLost(partition) from None
+    except Mismatch as error:
+        if error.collection == POSITIONS:  # else it is of what a handler has gathered
+            raise PositionLost(partition) from None
+        raise
 
 
 def _still(partition: str, before: Position) -> Mapping[str, Any]:
