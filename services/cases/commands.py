@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.cases import agencies, definitions, model, store
-from services.cases.engine import Case, Event, Refusal, commands, decide, evolve
+from services.cases.engine import Case, Event, Refusal, commands, decide, earliest, evolve
 from services.cases.engine.refusals import reason
 from shared.access import Actor, system_actor
 from shared.domain import areas_served, services_given
@@ -321,8 +321,8 @@ def _carried_out(
     foundation: Foundation, unit: Unit, actor: Actor, record: model.Record, case: Case, order: Order, referral_id: str
 ) -> Case:
     now = foundation.clock()
-    said = {"by": actor, "at": _moment(order.occurred_on, case, now), "now": now}
-    events = _decided(case, _command(unit, order, said, referral_id))
+    command = _dated(case, _command(unit, order, {"by": actor, "at": now, "now": now}, referral_id), order.occurred_on)
+    events = _decided(case, command)
     agencies.count_asked(unit, events)
     after = write(unit, record, case, events)
     store.put(unit, record, case, after)
@@ -346,12 +346,16 @@ def _command(unit: Unit, order: Order, said: dict[str, Any], referral_id: str) -
     )
 
 
-def _moment(day: date | None, case: Case, now: datetime) -> datetime:
-    """The moment that a day stands for: now for today, otherwise its beginning, or the opening on the day of that."""
-    if day is None or day == wib_date(now):
-        return now
-    start = start_of_day(day)
-    return case.opened_at if day == wib_date(case.opened_at) else start
+def _dated(case: Case, command: commands.Command, day: date | None) -> commands.Command:
+    """The command at the moment that a day stands for: now for today, otherwise its beginning; and on the day on which
+    the case was opened, or what the command follows happened, the moment of that."""
+    if day is None or day == wib_date(command.now):
+        return command
+    at = start_of_day(day)
+    for known in (case.opened_at, earliest(definitions.of(case.definition), case, command)):
+        if day == wib_date(known):
+            at = known
+    return replace(command, at=at)
 
 
 def _decided(case: Case | None, command: commands.Command) -> tuple[Event, ...]:

@@ -249,6 +249,7 @@ def as_document(record: Record, case: Case) -> dict[str, Any]:
         "next_at": case.next_at,
         "overdue": any(each.phase == BREACHED for each in case.deadlines),
         "version": case.version,
+        "since": dict(case.since),
     }
 
 
@@ -272,6 +273,7 @@ def from_document(document: Mapping[str, Any]) -> tuple[Record, Case]:
         awaited=Awaited(**awaited) if awaited else None,
         tasks=tuple(Task(**each) for each in document["tasks"]),
         version=document["version"],
+        since=document.get("since", {}),
     )
     return record, case
 

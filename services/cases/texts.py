@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext
@@ -10,6 +11,7 @@ from flask_babel import gettext
 from services.cases.engine import Definition
 from services.cases.engine.definition import OF_REPORT
 from services.cases.engine.refusals import Reason
+from shared.web.formats import format_datetime
 from shared.web.labels import ROLE_NAMES, in_language, label
 from shared.web.language import N_
 
@@ -51,6 +53,7 @@ REASONS = {
     "open_elsewhere": N_("Another case of this child is open. There is at most one."),
     "in_the_future": N_("The date may not be in the future."),
     "before_opening": N_("The date may not lie before the report was received."),
+    "before_what_it_follows": N_("The date may not lie before what this follows: %(since)s."),
 }
 
 #: Why the glass is not broken, not shut or not reviewed.
@@ -78,6 +81,7 @@ NO_OPEN_REFERRAL = N_("Referrals are still open. They must be completed or revok
 FIELDS = {
     "in_the_future": "occurred_on",
     "before_opening": "occurred_on",
+    "before_what_it_follows": "occurred_on",
     "unknown_agency": "agency_id",
     "wrong_agency_kind": "agency_id",
     "service_not_given": "agency_id",
@@ -244,6 +248,8 @@ def reason(definition: Definition, found: Reason) -> str:
     if "state" in about:
         words, _ = STATES[about["state"]]
         about["state"] = gettext(words)
+    if "since" in about:
+        about["since"] = format_datetime(datetime.fromisoformat(about["since"]))
     if "service" in about:
         about["service"] = label("service_kind", about["service"])
     if "kecamatan" in about:

@@ -10,6 +10,7 @@ from services.cases.engine.evolve import evolve
 from services.cases.engine.reading import DefinitionError, Fault, load, read
 from services.cases.engine.refusals import Refusal
 from services.cases.engine.state import Case, Deadline, Event, Referral
+from services.cases.engine.succession import earliest
 
 __all__ = [
     "Case",
@@ -23,6 +24,7 @@ __all__ = [
     "Refusal",
     "available",
     "decide",
+    "earliest",
     "evolve",
     "load",
     "read",

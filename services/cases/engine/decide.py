@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from services.cases.engine import deadlines, joining, referrals
+from services.cases.engine import deadlines, joining, referrals, succession
 from services.cases.engine.commands import (
     Approve,
     Command,
@@ -76,6 +76,8 @@ def details(definition: Definition, case: Case, command: Command) -> Iterable[Re
         misdated.append(reason("in_the_future"))
     if command.at < case.opened_at:
         misdated.append(reason("before_opening"))
+    elif command.at < command.now and command.at < (since := succession.earliest(definition, case, command)):
+        misdated.append(reason("before_what_it_follows", since=since.isoformat()))
     match command:
         case OnReferral() | RequestReferral():
             return [*misdated, *referrals.details(definition, case, command)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.cases.engine import deadlines, joining
+from services.cases.engine import deadlines, joining, succession
 from services.cases.engine.definition import Definition
 from services.cases.engine.state import (
     ACCEPTED,
@@ -36,6 +36,9 @@ def evolve(definition: Definition, case: Case | None, event: Event) -> Case:
         raise ValueError(f"{event.type} before case.opened")
     changes = _CHANGES[event.type](definition, case, event)
     changes["version"] = case.version + 1
+    begun = succession.begins(event)
+    if begun is not None:
+        changes["since"] = {**case.since, begun: event.at}
     return case.changed(changes)
 
 

@@ -209,7 +209,7 @@ class _Explorer:
             if each.open or (self._completed_seen and each.state == DONE)
         }
         running = tuple(each for each in case.deadlines if not each.subject or each.subject in kept)
-        return case.but(referrals=kept, deadlines=running, tasks=())
+        return case.but(referrals=kept, deadlines=running, tasks=(), since={})
 
     def _commands(self, case: Case) -> Iterator[commands.Command]:
         manager = self._manager()

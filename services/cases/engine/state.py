@@ -146,6 +146,8 @@ class Case(Value):
     awaited: Awaited | None = None
     tasks: tuple[Task, ...] = ()
     version: int = 1
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    """When something last happened to what commands follow: the stage, a referral, a consent, a pause."""
     open_elsewhere: bool = False
     """Whether another case of the child is open, as whoever reads the case has looked up. No event says it."""
 

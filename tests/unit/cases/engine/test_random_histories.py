@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import settings, strategies
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.cases.engine import Case, Event, Refusal, available, commands, decide, evolve
+from services.cases.engine import Case, Event, Refusal, available, commands, decide, earliest, evolve
 from services.cases.engine.decide import holds
 from services.cases.engine.migration import migrate
-from services.cases.engine.state import ENDED, PAUSED
+from services.cases.engine.state import BREACHED, ENDED, PAUSED
 from shared.access.actor import ROLES, Actor
 from tests.unit.cases.engine.cases import CLOCK, WORDS, Played, shipped
 
@@ -43,6 +43,8 @@ class Histories(RuleBasedStateMachine):
     history: list[Event]
     said: list[tuple[str, str, str, datetime]]
     """What the clock has said of a deadline: (what, name, subject, due)."""
+    late: bool
+    """Whether something was entered later than it happened."""
 
     @initialize(severity=strategies.sampled_from(["emergency", "high", "medium", "low"]), far=strategies.booleans())
     def opens(self, severity: str, far: bool) -> None:
@@ -51,6 +53,7 @@ class Histories(RuleBasedStateMachine):
         if far:
             played.in_implementation()
         self.now, self.history, self.case, self.said = played.now, played.history, played.case, []
+        self.late = False
 
     @rule(data=strategies.data())
     def does_what_is_possible(self, data: strategies.DataObject) -> None:
@@ -64,6 +67,31 @@ class Histories(RuleBasedStateMachine):
         actor, subject = data.draw(strategies.sampled_from(offered[name]))
         decided = self._decide(self._command(name, subject, actor, data))
         assert not isinstance(decided, Refusal), f"{name} {subject} was offered to {actor}, and refused: {decided}"
+
+    @rule(back=strategies.integers(1, 60), data=strategies.data())
+    def tells_what_happened_before(self, back: int, data: strategies.DataObject) -> None:
+        """Paper is entered, of days ago: it is taken, or refused for its date alone: what it follows came later."""
+        offered = [
+            (actor, each) for actor in ACTORS for each in available(DEFINITION, self.case, actor, self.now) if each.now
+        ]
+        actor, each = data.draw(strategies.sampled_from(offered))
+        now = self._command(each.command, each.subject, actor, data)
+        command = replace(now, at=self.now - timedelta(hours=back * 6))
+        first = earliest(DEFINITION, self.case, command)
+        decided = self._decide(command)
+        if isinstance(decided, Refusal):
+            assert set(decided.codes) <= {"before_opening", "before_what_it_follows"} and command.at < first
+        else:
+            assert command.at >= first
+            self.late = True
+
+    @invariant()
+    def no_deadline_that_stands_still_has_more_than_it_ever_had(self) -> None:
+        """A pause that is dated back takes nothing from the clock."""
+        for each in self.case.deadlines:
+            rule_of = DEFINITION.rule(each.name)
+            if each.left is not None and rule_of is not None and each.before != BREACHED:
+                assert each.left.amount <= max(length.amount for length in rule_of.within.values())
 
     @rule(actor=actors, data=strategies.data())
     def tries_what_is_not_possible(self, actor: Actor, data: strategies.DataObject) -> None:
@@ -118,6 +146,7 @@ class Histories(RuleBasedStateMachine):
         assert not unread or not DEFINITION.stages[self.case.stage].final
         assert unread == [each.subject for each in self.case.deadlines if each.subject in unread]
 
+    @precondition(lambda self: not self.late)  # a history does not say when something was entered
     @rule()
     def a_new_version_that_says_the_same_changes_nothing(self) -> None:
         """Taken over by it, the case is as it was: every deadline at the same moment, in the same phase."""
