@@ -146,8 +146,8 @@ def open_account(
         if unit.find_one(foundation.database.accounts, {"person_id": person["_id"]}, {"_id": 1}):
             raise Refused(person_id="has_account")
         about = (person["email"], person["name"])
-        if password is not None and not demonstration and objection(password, *about):
-            raise Refused(password="known_bad")  # noqa: S106 (a reason, not a password)
+        if password is not None and not demonstration and (reason := objection(password, *about)):
+            raise Refused(password=reason)
         model.check_account(facts["role"], person["agency_id"])
         entry = {
             "_id": account_id,
@@ -187,6 +187,9 @@ def change_account(
 
     def work(unit: Unit) -> dict[str, Any]:
         before = _read(unit, foundation, "account", account_id, expected_version)
+        person = unit.find_one(foundation.database.people, {"_id": before["person_id"]})
+        if password is not None and person and (reason := objection(password, person["email"], person["name"])):
+            raise Refused(password=reason)
         after = _change_account(unit, foundation, before, changes)
         return {"id": account_id, "version": after["version"]}
 
@@ -206,8 +209,8 @@ def set_password(foundation: Foundation, actor: Actor, link: Entry, password: st
         if before is None or unit.find_one(links, {"token": link["token"]}, {"_id": 1}) is None:
             return {"done": False}
         person = unit.find_one(foundation.database.people, {"_id": before["person_id"]})
-        if person is not None and objection(password, person["email"], person["name"]):
-            raise Refused(password="known_bad")  # noqa: S106 (a reason, not a password)
+        if person is not None and (reason := objection(password, person["email"], person["name"])):
+            raise Refused(password=reason)
         unit.delete(links, {"token": link["token"]})
         _change_account(unit, foundation, before, {"password_hash": password_hash})
         return {"done": True}

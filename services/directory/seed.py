@@ -16,7 +16,7 @@ from shared.foundation import Foundation
 from shared.ids import derived_id
 from shared.journal import VersionConflict
 
-#: Known to everybody, and refused for every real account (shared/access/known_bad_passwords.txt).
+#: Known to everybody, and refused for every real account (shared/access/easy_words.txt).
 DEMONSTRATION_PASSWORD = "contoh-rujukan-2026"  # noqa: S105 # pragma: allowlist secret
 
 

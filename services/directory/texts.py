@@ -29,7 +29,10 @@ OWNERSHIPS = {
 REASONS = {
     "too_short": N_("The password must have at least 12 characters."),
     "too_long": N_("The password must have at most 128 characters."),
-    "known_bad": N_("This password is easy to guess. Choose another one."),
+    "easy_to_guess": N_(
+        "This password is easy to guess. Choose a few words that have nothing to do with each other, with you or with "
+        "your work."
+    ),
     "agency_needed": N_("A partner agency's account needs an agency. Choose the person's agency first."),
     "agency_has_accounts": N_("This agency still has open accounts. Close them first."),
     "not_of_this_kind": N_("An agency of this kind does not give every service that is chosen. Choose fewer, or none."),

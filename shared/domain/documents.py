@@ -42,20 +42,28 @@ def _identifying() -> Iterator[str]:
     yield "## What identifies somebody (sealed in the vault)\n"
     for owner in OWNERS:
         yield f"### Of {_OWNERS[owner]}\n"
-        yield "| Field | Indonesian | Legal basis | Open to |"
-        yield "|---|---|---|---|"
+        yield "| Field | Indonesian | Legal basis | Open to | How long, until a person approves |"
+        yield "|---|---|---|---|---|"
         for field in identifying_fields(owner).values():
             ours = " (ours)" if field.unconfirmed else ""
             by_role = [role.replace("_", " ") for role in field.readers]
             by_referral = [f"{role.replace('_', ' ')} (by a referral)" for role in field.referred]
             readers = ", ".join([*by_role, *by_referral])
             named = f"{field.names['en']} (`{owner}.{field.field}`)"
-            cells = (named, field.names["id"], f"{field.legal_basis['en']}{ours}", readers)
+            cells = (named, field.names["id"], f"{field.legal_basis['en']}{ours}", readers, _kept(owner))
             yield f"| {' | '.join(cells)} |"
         yield ""
     sources = {field.source for owner in OWNERS for field in identifying_fields(owner).values()}
     yield "Where the bases are written: " + " · ".join(sorted(sources)) + ".\n"
     yield "Each value is sealed under a key of that person or report; every opening is recorded before it is shown."
+
+
+def _kept(owner: str) -> str:
+    """How long the fields of an owner are kept, by the rules of retention: `_periods` says which rule fits."""
+    if owner == "person":
+        ours = " (ours)" if any(rule.unconfirmed for rule in retention().rules.values()) else ""
+        return f"{retention().shortest} to {retention().longest} months after its case ended, by how it ended{ours}"
+    return "as the child of the report that is kept longest"
 
 
 def _periods() -> Iterator[str]:

@@ -77,6 +77,11 @@ class Retention:
         """The shortest period, in months: before that nothing can be over."""
         return min(rule.months for rule in self.rules.values())
 
+    @property
+    def longest(self) -> int:
+        """The longest period, in months."""
+        return max(rule.months for rule in self.rules.values())
+
     def _fits(self, rule: Rule, ended: Ended) -> bool:
         enforced = not self.enforced_by.isdisjoint(ended.services)
         return (

@@ -1,9 +1,12 @@
-"""What a measurement says: a value, its unit, its floor and its goal."""
+"""What a measurement says: a value, its unit, its floor and its goal; and the file in which figures are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,18 @@ def grown(
         found.append(share(f"{what}, {entries:,} entries before it", *measured(entries), unit))
     little, much = (figure.ratio or 0.0 for figure in found)
     return [*found, share(f"{what}, with the many entries beside the few", much, little, "of the floor", 0.9)]
+
+
+def keep(path: Path, measured: Sequence[Figure], at: datetime) -> None:
+    """Puts figures that were measured `at` a moment (aware) into a JSON file, each in the place of its earlier one.
+
+    A figure is known by its name; those that were not measured this time stay, with the time of their own measurement.
+    Raises ValueError for a file that is none of ours.
+    """
+    figures = {figure["name"]: figure for figure in json.loads(path.read_text("utf-8"))} if path.exists() else {}
+    measured_at = at.isoformat(timespec="seconds")
+    figures |= {figure.name: {**asdict(figure), "measured_at": measured_at} for figure in measured}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_suffix(".new")
+    beside.write_text(json.dumps(list(figures.values()), indent=2) + "\n", "utf-8")
+    beside.replace(path)

@@ -143,6 +143,15 @@ def test_a_person_has_one_account_with_a_password_that_is_not_easy(foundation, h
     assert store.account_of_person(foundation.database, person) is None
 
 
+def test_an_account_s_new_password_is_not_made_of_its_owner_s_name(foundation, hire):
+    """Seen to fail: only a first password, and one by a link, were held against the person."""
+    staff = hire("analyst", email="sapardi.wiryosumarto@kantor.test")
+    change = (commands.change_account, foundation, ADMINISTRATOR, staff.account_id, 1)
+    easy, good = {"password": "wiryosumarto-88"}, {"password": "empat perahu di teluk"}  # pragma: allowlist secret
+    assert refusal(*change, easy) == {"password": "easy_to_guess"}  # pragma: allowlist secret
+    assert commands.change_account(*change[1:], good)["version"] == 2
+
+
 def test_the_last_administrator_stays_also_when_two_remove_each_other(foundation, hire):
     first, second = hire("administrator"), hire("administrator", email="kedua@kantor.test")
     barrier, outcomes = threading.Barrier(2), []
