@@ -17,7 +17,7 @@ from typing import Any
 
 from services.cases.engine import classes, commands
 from services.cases.engine.decide import decide
-from services.cases.engine.definition import Definition
+from services.cases.engine.definition import Definition, Step
 from services.cases.engine.evolve import evolve
 from services.cases.engine.guards import GuardFailed
 from services.cases.engine.refusals import Refusal
@@ -216,7 +216,7 @@ class _Explorer:
         for step in self._definition.steps.values():
             if case.stage in step.origins and case.awaited is None:
                 by = Actor("account-first", step.by[0])
-                for facts in self._recordings(step.records):
+                for facts in self._recordings(step):
                     yield commands.TakeStep(by=by, at=START, now=START, step=step.name, facts=facts)
         if case.awaited is not None:
             by = Actor("account-second", self._definition.steps[case.awaited.step].approved_by[0])
@@ -285,9 +285,16 @@ class _Explorer:
         end = (each.expires_at or each.due_at) + timedelta(hours=1)
         return commands.Tick(by=CLOCK, at=end, now=end, suitable=suitable, only=each.key)
 
-    def _recordings(self, records: tuple[str, ...]) -> Iterator[dict[str, str]]:
-        values = [self._values[name] if name in self._told_apart else self._values[name][:1] for name in records]
-        return (dict(zip(records, chosen, strict=True)) for chosen in product(*values))
+    def _recordings(self, step: Step) -> Iterator[dict[str, str]]:
+        """What a step can record, as far as anything depends on it; a fact that it only may record is left out too."""
+        values: dict[str, tuple[str | None, ...]] = {}
+        values.update({name: self._tried(name, self._values[name][:1]) for name in step.records})
+        values.update({name: (None, *self._tried(name, ())) for name in step.may_record if name not in values})
+        for chosen in product(*values.values()):
+            yield {name: value for name, value in zip(values, chosen, strict=True) if value is not None}
+
+    def _tried(self, fact: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+        return self._values[fact] if fact in self._told_apart else otherwise
 
     def _manager(self) -> Actor:
         return Actor("account-manager", self._definition.managed_by[0])
