@@ -17,17 +17,23 @@ from typing import Any
 
 from services.cases.engine import classes, commands
 from services.cases.engine.decide import decide
-from services.cases.engine.definition import Definition, Step
+from services.cases.engine.definition import DeadlineRule, Definition, Step
 from services.cases.engine.evolve import evolve
 from services.cases.engine.guards import GuardFailed
+from services.cases.engine.naming import ABOUT
 from services.cases.engine.refusals import Refusal
 from services.cases.engine.state import ACCEPTED, DONE, IN_SERVICE, REQUESTED, Case, Deadline, Event, Referral
+from shared import domain
 from shared.access.actor import Actor, system_actor
 
 START = datetime(2026, 3, 2, 3, tzinfo=UTC)
 MOST_STATES = 200_000
 FIRST, SECOND = "agency-first", "agency-second"
 CLOCK = system_actor("cases.clock")
+OPENING = commands.Open(
+    by=CLOCK, at=START, now=START, case_id="case-0", about={name: next(iter(domain.codes(name))) for name in ABOUT}
+)
+"""How every story begins. No condition sees what a case knows by then, and every code has its deadline (naming.py)."""
 
 Marking = tuple[Any, ...]
 
@@ -64,6 +70,9 @@ class Space:
     """(step, from, to) of every step that was taken."""
     requested: set[str] = field(default_factory=set)
     began: set[str] = field(default_factory=set)
+    """The deadlines that began."""
+    lacking: dict[tuple[str, str], tuple[Marking | None, tuple[Move, ...]]] = field(default_factory=dict)
+    """(deadline, stage or kind of referral) that did not begin as it should: the state before, the moves from it."""
     failed: list[tuple[Marking, commands.Command, GuardFailed]] = field(default_factory=list)
 
     def way(self, marking: Marking) -> list[Move]:
@@ -106,11 +115,11 @@ class _Explorer:
 
     def space(self) -> Space:
         space = Space()
-        opened = decide(self._definition, None, commands.Open(by=CLOCK, at=START, now=START, case_id="case-0"))
+        opened = decide(self._definition, None, OPENING)
         if isinstance(opened, Refusal):
             raise AssertionError("a case can always be opened")
         first = self._kept(evolve(self._definition, None, opened[0]))
-        self._note(space, opened)
+        self._note(space, None, (Move(OPENING, opened),), first)
         space.nodes[self._marking(first)] = Node(first)
         waiting = deque(space.nodes)
         while waiting:
@@ -147,7 +156,12 @@ class _Explorer:
         return False
 
     def _following(
-        self, space: Space, here: Marking, case: Case, tried: Iterable[commands.Command]
+        self,
+        space: Space,
+        here: Marking,
+        case: Case,
+        tried: Iterable[commands.Command],
+        before: tuple[Move, ...] = (),
     ) -> Iterator[tuple[tuple[Move, ...], Case]]:
         """Where the possible ones of the commands lead. One that no condition can see leads on to what it allows."""
         for command in tried:
@@ -159,14 +173,13 @@ class _Explorer:
             if reached is None:
                 continue
             events, after = reached
-            self._note(space, events)
+            moves = (*before, Move(command, events))
+            self._note(space, here, moves, after)
             space.moves += 1
-            first = Move(command, events)
-            yield (first,), after
+            yield moves, after
             if isinstance(command, commands.Accept | commands.StartService) and self._marking(after) == here:
                 then = self._answers(after, after.referrals[command.referral_id], self._manager())
-                for moves, last in self._following(space, here, after, then):
-                    yield (first, *moves), last
+                yield from self._following(space, here, after, then, moves)
 
     def _run(self, case: Case, command: commands.Command) -> tuple[tuple[Event, ...], Case] | None:
         decided = decide(self._definition, case, command)
@@ -176,13 +189,27 @@ class _Explorer:
             case = evolve(self._definition, case, event)
         return decided, case
 
-    def _note(self, space: Space, events: tuple[Event, ...]) -> None:
-        for event in events:
+    def _note(self, space: Space, here: Marking | None, moves: tuple[Move, ...], after: Case) -> None:
+        """What the last of the moves from a state has shown."""
+        for event in moves[-1].events:
             if event.type == "case.step_taken":
                 space.taken.add((event.data["step"], event.data["from_stage"], event.data["to_stage"]))
             elif event.type == "referral.requested":
                 space.requested.add(event.data["kind"])
-            space.began.update(each["name"] for each in event.data.get("deadlines", ()) if isinstance(each, dict))
+            if "deadlines" in event.data:
+                began = {each["name"] for each in event.data["deadlines"]}
+                space.began |= began
+                where, rules = self._due(event, after)
+                for rule in rules:
+                    if rule is not None and rule.name not in began:
+                        space.lacking.setdefault((rule.name, where), (here, moves))
+
+    def _due(self, event: Event, after: Case) -> tuple[str, Iterable[DeadlineRule | None]]:
+        """The deadlines that should begin with an event, and the stage or the kind of referral to which they belong."""
+        if "referral_id" not in event.data:
+            return after.stage, self._definition.of_stage[after.stage]
+        kind = self._definition.referrals[after.referrals[event.data["referral_id"]].kind]
+        return kind.name, (kind.response if event.type == "referral.requested" else kind.service,)
 
     def _marking(self, case: Case) -> Marking:
         """What tells this state from others, as far as anything that can happen depends on it."""

@@ -15,7 +15,7 @@ from shared import domain
 from shared.domain.roles import ROLES
 
 Found = Iterator[tuple[Path, str]]
-#: What a case knows when it opens, besides facts: a deadline may depend on it.
+#: What a case knows when it opens, besides facts, each a list of codes: a deadline may depend on it.
 ABOUT = ("severity", "age_band", "legal_class", "statistical_class", "kecamatan", "work_type", "sex")
 
 
@@ -106,18 +106,15 @@ def _of_rule(definition: Definition, rule: DeadlineRule, path: Path) -> Found:
     if not rule.by:
         if "otherwise" not in rule.within:
             yield (*path, "within"), "says by which value it differs, but not by which fact: name it in 'by'"
-    elif rule.by in definition.facts:
-        values = definition.facts[rule.by].values
-        yield from _missing(
-            set(rule.within) - {"otherwise"}, values, f"value of {rule.by}", (*path, "within"), keys=True
-        )
-        if "otherwise" not in rule.within and (left := [value for value in values if value not in rule.within]):
-            yield (*path, "within"), f"there is no deadline for {rule.by} {left[0]!r}: add it, or 'otherwise'"
-    elif rule.by not in ABOUT:
+    elif rule.by not in definition.facts and rule.by not in ABOUT:
         yield (*path, "by"), f"there is no fact {rule.by!r}"
-    elif rule.by in domain.kinds():
-        known = domain.codes(rule.by)
-        yield from _missing(set(rule.within) - {"otherwise"}, known, f"code of {rule.by}", (*path, "within"), keys=True)
+    else:
+        fact = definition.facts.get(rule.by)
+        what, values = ("code", [*domain.codes(rule.by)]) if fact is None else ("value", [*fact.values])
+        named = set(rule.within) - {"otherwise"}
+        yield from _missing(named, values, f"{what} of {rule.by}", (*path, "within"), keys=True)
+        if "otherwise" not in rule.within and (left := [value for value in values if value not in named]):
+            yield (*path, "within"), f"there is no deadline for {rule.by} {left[0]!r}: add it, or 'otherwise'"
     for length in rule.within.values():
         if rule.remind is not None and rule.remind.unit == length.unit and rule.remind.amount >= length.amount:
             yield (*path, "remind"), f"the reminder comes {rule.remind} before a deadline of {length}"
