@@ -12,18 +12,22 @@ from services.cases.engine.guards import COMPLETED, CONSENTS, KNOWN, REFERRALS, 
 from services.cases.engine.positions import Path
 from services.cases.engine.state import OPEN
 from shared import domain
+from shared.access.rights import rights
 from shared.domain.roles import ROLES
 
 Found = Iterator[tuple[Path, str]]
 #: What a case knows when it opens, besides facts, each a list of codes: a deadline may depend on it.
 ABOUT = ("severity", "age_band", "legal_class", "statistical_class", "kecamatan", "work_type", "sex")
 
+#: What somebody must have the right to, for a definition to name them: shared/access/rights.yaml.
+ACTS, ANSWERS, READS = "case.act", "referral.answer", "case.read"
+
 
 def faults(definition: Definition) -> Found:
     """Everything that is named and not there, or that can have no effect."""
     yield from _missing((definition.begins,), definition.stages, "stage", ("begins",), listed=False)
-    yield from _missing(definition.managed_by, ROLES, "role", ("managed_by",))
-    yield from _missing(definition.answered_by, ROLES, "role", ("answered_by",))
+    yield from _roles(definition.managed_by, ACTS, ("managed_by",))
+    yield from _roles(definition.answered_by, ANSWERS, ("answered_by",))
     for fact in definition.facts.values():
         if not fact.values:
             yield ("facts", fact.name), f"the fact {fact.name!r} has no values: give 'values' or 'codes'"
@@ -78,8 +82,8 @@ def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
 def _of_step(definition: Definition, step: Step) -> Found:
     path: Path = ("steps", step.name)
     yield from _missing(step.origins, definition.stages, "stage", (*path, "from"))
-    yield from _missing(step.by, ROLES, "role", (*path, "by"))
-    yield from _missing(step.approved_by, ROLES, "role", (*path, "approved_by"))
+    yield from _roles(step.by, ACTS, (*path, "by"))
+    yield from _roles(step.approved_by, ACTS, (*path, "approved_by"))
     yield from _missing(step.records, definition.facts, "fact", (*path, "records"))
     yield from _missing(step.may_record, definition.facts, "fact", (*path, "may_record"))
     yield from _missing(step.consents, definition.consents, "consent", (*path, "consents"))
@@ -100,7 +104,7 @@ def _of_step(definition: Definition, step: Step) -> Found:
 
 
 def _of_rule(definition: Definition, rule: DeadlineRule, path: Path) -> Found:
-    yield from _missing(rule.escalate_to, ROLES, "role", (*path, "escalate_to"))
+    yield from _roles(rule.escalate_to, READS, (*path, "escalate_to"))
     if not rule.escalate_to:
         yield path, "nobody hears of it when this deadline is breached: name the roles in 'escalate_to'"
     if not rule.by:
@@ -179,6 +183,15 @@ def _values(definition: Definition, name: str) -> Iterable[str] | None:
     if name in definition.facts:
         return definition.facts[name].values
     return {STAGE: tuple(definition.stages), "kind": tuple(definition.referrals), "state": OPEN}.get(name)
+
+
+def _roles(names: Iterable[str], action: str, path: Path) -> Found:
+    """Roles that there are not, or that the service would turn away whatever the definition says."""
+    right = rights()[action]
+    yield from _missing(names, ROLES, "role", path)
+    for number, name in enumerate(names):
+        if name in ROLES and name not in right.roles:
+            yield (*path, number), f"{name!r} has no right to {action}, only {', '.join(right.roles)}"
 
 
 def _missing(
