@@ -6,7 +6,10 @@ Each fault is said with the path of the entry, so that the reader can point at i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
+from services.cases.engine.classes import guards
+from services.cases.engine.deadlines import begun
 from services.cases.engine.definition import DeadlineRule, Definition, ReferralKind, Step, TakesOver
 from services.cases.engine.guards import COMPLETED, CONSENTS, KNOWN, REFERRALS, STAGE, Guard
 from services.cases.engine.positions import Path
@@ -22,15 +25,26 @@ ABOUT = ("severity", "age_band", "legal_class", "statistical_class", "kecamatan"
 #: What somebody must have the right to, for a definition to name them: shared/access/rights.yaml.
 ACTS, ANSWERS, READS = "case.act", "referral.answer", "case.read"
 
+#: What must be given where a case can have referrals, and what is wrong otherwise.
+NEEDED_FOR_REFERRALS = {
+    "answered_by": "nobody answers referrals: name the roles in 'answered_by'",
+    "decline_reasons": "no agency could decline a referral: name what it may say in 'decline_reasons'",
+    "revoke_reasons": "nobody could take a referral back: name what they may say in 'revoke_reasons'",
+}
+#: Monday, 07.30 WIB: a reminder that would come too early even when no night or weekend lies before it.
+MONDAY = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
+
 
 def faults(definition: Definition) -> Found:
     """Everything that is named and not there, or that can have no effect."""
     yield from _missing((definition.begins,), definition.stages, "stage", ("begins",), listed=False)
+    if definition.begins in definition.stages and definition.stages[definition.begins].final:
+        yield ("begins",), f"a case cannot begin in {definition.begins!r}: it is final"
+    if not definition.managed_by:
+        yield ("managed_by",), "nobody leads a case: name the roles in 'managed_by'"
     yield from _roles(definition.managed_by, ACTS, ("managed_by",))
     yield from _roles(definition.answered_by, ANSWERS, ("answered_by",))
-    for fact in definition.facts.values():
-        if not fact.values:
-            yield ("facts", fact.name), f"the fact {fact.name!r} has no values: give 'values' or 'codes'"
+    yield from _of_facts(definition)
     for step in definition.steps.values():
         yield from _of_step(definition, step)
     for rule in definition.deadlines.values():
@@ -48,12 +62,29 @@ def faults(definition: Definition) -> Found:
     }
     for pause in definition.pauses.values():
         yield from _missing(pause.deadlines, rules, "deadline", ("pauses", pause.name, "deadlines"))
+        if not pause.deadlines:
+            yield ("pauses", pause.name, "deadlines"), "no deadline stands still in this pause: name some"
     for invariant in definition.invariants.values():
         yield from _of_guard(definition, invariant.never, ("invariants", invariant.name, "never"))
-    if definition.referrals and not definition.answered_by:
-        yield ("referrals",), "nobody answers referrals: name the roles in 'answered_by'"
+    for part, fault in NEEDED_FOR_REFERRALS.items():
+        if definition.referrals and not getattr(definition, part):
+            yield (part,) if (part,) in definition.marks else ("referrals",), fault
     if definition.takes_over is not None:
         yield from _of_taking_over(definition, definition.takes_over)
+
+
+def _of_facts(definition: Definition) -> Found:
+    recorded = _recorded(definition)
+    asked = set().union(*(guard.asks for guard in guards(definition)), set())
+    for fact in definition.facts.values():
+        if not fact.values:
+            yield ("facts", fact.name), f"the fact {fact.name!r} has no values: give 'values' or 'codes'"
+        if fact.name not in recorded | asked:  # of one that a condition asks for, the condition is told
+            yield ("facts", fact.name), f"no step records the fact {fact.name!r}"
+
+
+def _recorded(definition: Definition) -> set[str]:
+    return {name for step in definition.steps.values() for name in (*step.records, *step.may_record)}
 
 
 def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
@@ -73,7 +104,11 @@ def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
             if name is not None and name not in known:
                 yield ("takes_over", part, old), f"there is no {what} {name!r}"
     for fact, values in mapping.values.items():
-        name = mapping.facts.get(fact, fact) or ""
+        name = mapping.facts.get(fact, fact)
+        if name not in definition.facts and fact not in mapping.facts:
+            yield ("takes_over", "values", fact), f"there is no fact {name!r}"
+        elif name is None:
+            yield ("takes_over", "values", fact), f"the fact {fact!r} is dropped: its values need no new words"
         for old, value in values.items():
             if name in definition.facts and value not in definition.facts[name].values:
                 yield ("takes_over", "values", fact, old), f"{name} is never {value!r}"
@@ -120,7 +155,7 @@ def _of_rule(definition: Definition, rule: DeadlineRule, path: Path) -> Found:
         if "otherwise" not in rule.within and (left := [value for value in values if value not in named]):
             yield (*path, "within"), f"there is no deadline for {rule.by} {left[0]!r}: add it, or 'otherwise'"
     for length in rule.within.values():
-        if rule.remind is not None and rule.remind.unit == length.unit and rule.remind.amount >= length.amount:
+        if rule.remind is not None and begun(rule, "", MONDAY, length, length.after(MONDAY)).remind_at is None:
             yield (*path, "remind"), f"the reminder comes {rule.remind} before a deadline of {length}"
             break
 
@@ -163,7 +198,7 @@ def _of_service_kind(kind: ReferralKind, service: str, path: Path) -> Found:
 def _of_guard(definition: Definition, guard: Guard | None, path: Path) -> Found:
     if guard is None:
         return
-    recorded = {name for step in definition.steps.values() for name in (*step.records, *step.may_record)}
+    recorded = _recorded(definition)
     for name in sorted(guard.asks - set(KNOWN)):
         if name not in definition.facts:
             near = f"facts, {CONSENTS}, {REFERRALS}, {COMPLETED}, {STAGE}"
