@@ -67,10 +67,12 @@ def _unreached(definition: Definition, space: Space) -> Found:
         for number, origin in enumerate(step.origins):
             if origin in stages and origin not in origins:
                 yield ("steps", step.name, "from", number), f"{step.name!r} can never be taken from {origin!r}", []
-        reached = {stage for name, _, stage in space.taken if name == step.name}
+        branches = {number for name, _, number in space.taken if name == step.name}
+        reached = {step.to[number].stage for number in branches if number is not None}
         for number, branch in enumerate(step.to):
-            if branch.stage not in reached:
-                yield ("steps", step.name, "to", number), f"{step.name!r} never leads to {branch.stage!r}", []
+            if number not in branches:
+                by_it = " by this branch, only by others" if branch.stage in reached else ""
+                yield ("steps", step.name, "to", number), f"{step.name!r} never leads to {branch.stage!r}{by_it}", []
     represented = classes.kind_classes(definition)
     for kind in definition.referrals:
         if represented[kind] not in space.requested:

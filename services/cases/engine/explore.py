@@ -16,7 +16,7 @@ from itertools import product
 from typing import Any
 
 from services.cases.engine import classes, commands
-from services.cases.engine.decide import decide
+from services.cases.engine.decide import decide, holds
 from services.cases.engine.definition import DeadlineRule, Definition, Step
 from services.cases.engine.evolve import evolve
 from services.cases.engine.guards import GuardFailed
@@ -66,8 +66,8 @@ class Space:
 
     nodes: dict[Marking, Node] = field(default_factory=dict)
     moves: int = 0
-    taken: set[tuple[str, str, str]] = field(default_factory=set)
-    """(step, from, to) of every step that was taken."""
+    taken: set[tuple[str, str, int | None]] = field(default_factory=set)
+    """(step, from, number of the branch) of every step that was taken; None where it stayed."""
     requested: set[str] = field(default_factory=set)
     began: set[str] = field(default_factory=set)
     """The deadlines that began."""
@@ -193,7 +193,10 @@ class _Explorer:
         """What the last of the moves from a state has shown."""
         for event in moves[-1].events:
             if event.type == "case.step_taken":
-                space.taken.add((event.data["step"], event.data["from_stage"], event.data["to_stage"]))
+                step = self._definition.steps[event.data["step"]]
+                # All that conditions see but the stage is after the step as its branches were asked.
+                asked = after.but(stage=event.data["from_stage"])
+                space.taken.add((step.name, asked.stage, self._branch(asked, step)))
             elif event.type == "referral.requested":
                 space.requested.add(event.data["kind"])
             if "deadlines" in event.data:
@@ -203,6 +206,10 @@ class _Explorer:
                 for rule in rules:
                     if rule is not None and rule.name not in began:
                         space.lacking.setdefault((rule.name, where), (here, moves))
+
+    def _branch(self, asked: Case, step: Step) -> int | None:
+        numbered = enumerate(each.when for each in step.to)
+        return next((number for number, when in numbered if when is None or holds(self._definition, asked, when)), None)
 
     def _due(self, event: Event, after: Case) -> tuple[str, Iterable[DeadlineRule | None]]:
         """The deadlines that should begin with an event, and the stage or the kind of referral to which they belong."""
