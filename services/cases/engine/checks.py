@@ -84,7 +84,7 @@ def _unreached(definition: Definition, space: Space) -> Found:
 
 def _never_due(definition: Definition, space: Space) -> Found:
     """Deadlines that do not begin when they should, for nobody has recorded by what they differ."""
-    for (name, where), (here, moves) in space.lacking.items():
+    for (name, where), (_, here, moves) in space.lacking.items():
         rule = definition.rule(name)
         what, _, kind = name.partition(":")
         path: Path = ("referrals", kind, what, "by") if kind else ("deadlines", name, "by")

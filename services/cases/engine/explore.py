@@ -1,6 +1,6 @@
-"""Every state that a case can reach, breadth first, by driving the very `decide` and `evolve` that run in service.
+"""Every state that a case can reach, the nearest first, by driving the very `decide` and `evolve` that run in service.
 
-So the first way found to a state is a shortest one: a counter-example is a story of as few commands as can be. States
+The way that is kept to a state is a shortest one: a counter-example is a story of as few commands as can be. States
 that differ only in what no condition can see (times, ids, which of two equal referrals) count as one. Time passes by a
 command of its own: a deadline runs out, all at once, whenever that can matter. What no condition can see (an agency
 accepts) is gone through together with what follows it.
@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from heapq import heappop, heappush
+from itertools import count, product
 from typing import Any
 
 from services.cases.engine import classes, commands
@@ -52,9 +53,10 @@ class Move:
 
 @dataclass
 class Node:
-    """A state, the first way to it, and where its moves lead."""
+    """A state, a shortest way to it (so many commands from the opening), and where its moves lead."""
 
     case: Case
+    distance: int = 0
     before: Marking | None = None
     moves: tuple[Move, ...] = ()
     following: set[Marking] = field(default_factory=set)
@@ -71,8 +73,8 @@ class Space:
     requested: set[str] = field(default_factory=set)
     began: set[str] = field(default_factory=set)
     """The deadlines that began."""
-    lacking: dict[tuple[str, str], tuple[Marking | None, tuple[Move, ...]]] = field(default_factory=dict)
-    """(deadline, stage or kind of referral) that did not begin as it should: the state before, the moves from it."""
+    lacking: dict[tuple[str, str], tuple[int, Marking | None, tuple[Move, ...]]] = field(default_factory=dict)
+    """(deadline, stage or kind of referral) that did not begin as it should: how far, the state before, the moves."""
     failed: list[tuple[Marking, commands.Command, GuardFailed]] = field(default_factory=list)
 
     def way(self, marking: Marking) -> list[Move]:
@@ -118,21 +120,26 @@ class _Explorer:
         opened = decide(self._definition, None, OPENING)
         if isinstance(opened, Refusal):
             raise AssertionError("a case can always be opened")
-        first = self._kept(evolve(self._definition, None, opened[0]))
+        first = evolve(self._definition, None, opened[0])
         self._note(space, None, (Move(OPENING, opened),), first)
-        space.nodes[self._marking(first)] = Node(first)
-        waiting = deque(space.nodes)
-        while waiting:
-            here = waiting.popleft()
-            node = space.nodes[here]
+        opening = self._marking(first)
+        found = {opening: Node(self._kept(first))}
+        waiting = [(0, 0, opening)]
+        numbers = count(1)
+        while waiting:  # those that are equally far in the order in which they were found
+            *_, here = heappop(waiting)
+            if here in space.nodes:
+                continue
+            if len(space.nodes) >= self._most:
+                raise TooManyStates
+            node = space.nodes[here] = found[here]
             for moves, case in self._following(space, here, node.case, self._commands(node.case)):
                 there = self._marking(case)
                 node.following.add(there)
-                if there not in space.nodes:
-                    if len(space.nodes) >= self._most:
-                        raise TooManyStates
-                    space.nodes[there] = Node(self._kept(case), here, moves)
-                    waiting.append(there)
+                distance = node.distance + len(moves)
+                if there not in found or distance < found[there].distance:
+                    found[there] = Node(self._kept(case), distance, here, moves)
+                    heappush(waiting, (distance, next(numbers), there))
         return space
 
     def ends(self, case: Case) -> bool:
@@ -205,7 +212,10 @@ class _Explorer:
                 where, rules = self._due(event, after)
                 for rule in rules:
                     if rule is not None and rule.name not in began:
-                        space.lacking.setdefault((rule.name, where), (here, moves))
+                        distance = len(moves) + (0 if here not in space.nodes else space.nodes[here].distance)
+                        known = space.lacking.get((rule.name, where))
+                        if known is None or distance < known[0]:
+                            space.lacking[rule.name, where] = distance, here, moves
 
     def _branch(self, asked: Case, step: Step) -> int | None:
         numbered = enumerate(each.when for each in step.to)
