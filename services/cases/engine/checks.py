@@ -36,6 +36,7 @@ def check(definition: Definition, parallel: int = PARALLEL) -> Checked:
     # Where a condition cannot be answered, what cannot be reached because of it is not said too.
     found = list(_failed(definition, space)) or [
         *_unreached(definition, space),
+        *_never_due(definition, space),
         *_stranded(definition, space),
         *_broken(definition, space),
     ]
@@ -66,17 +67,31 @@ def _unreached(definition: Definition, space: Space) -> Found:
         for number, origin in enumerate(step.origins):
             if origin in stages and origin not in origins:
                 yield ("steps", step.name, "from", number), f"{step.name!r} can never be taken from {origin!r}", []
-        reached = {stage for name, _, stage in space.taken if name == step.name}
+        branches = {number for name, _, number in space.taken if name == step.name}
+        reached = {step.to[number].stage for number in branches if number is not None}
         for number, branch in enumerate(step.to):
-            if branch.stage not in reached:
-                yield ("steps", step.name, "to", number), f"{step.name!r} never leads to {branch.stage!r}", []
+            if number not in branches:
+                by_it = " by this branch, only by others" if branch.stage in reached else ""
+                yield ("steps", step.name, "to", number), f"{step.name!r} never leads to {branch.stage!r}{by_it}", []
     represented = classes.kind_classes(definition)
     for kind in definition.referrals:
         if represented[kind] not in space.requested:
             yield ("referrals", kind), f"the referral {kind!r} can never be requested", []
-    for name, rule in definition.deadlines.items():
-        if not stages & set(rule.stages):
+    for name in definition.deadlines:
+        if name not in space.began and not any(name == lacking for lacking, _ in space.lacking):
             yield ("deadlines", name), f"the deadline {name!r} never begins", []
+
+
+def _never_due(definition: Definition, space: Space) -> Found:
+    """Deadlines that do not begin when they should, for nobody has recorded by what they differ."""
+    for (name, where), (_, here, moves) in space.lacking.items():
+        rule = definition.rule(name)
+        what, _, kind = name.partition(":")
+        path: Path = ("referrals", kind, what, "by") if kind else ("deadlines", name, "by")
+        when = f"when {kind!r} is {'requested' if what == 'response' else 'accepted'}" if kind else f"with {where!r}"
+        if rule is not None:
+            message = f"does not begin {when}: nobody has recorded {rule.by!r} by then"
+            yield path, message, [] if here is None else [*space.way(here), *moves]
 
 
 def _stranded(definition: Definition, space: Space) -> Found:

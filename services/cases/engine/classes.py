@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 
-from services.cases.engine.definition import Definition
+from services.cases.engine.definition import DeadlineRule, Definition
 from services.cases.engine.guards import REFERRALS, Guard
 from services.cases.engine.state import OPEN
 
@@ -34,15 +34,16 @@ def representatives(definition: Definition) -> dict[str, tuple[str, ...]]:
 
 
 def told_apart(definition: Definition) -> set[str]:
-    """The facts that some condition asks for: the others make no difference to what can happen."""
-    asked = set().union(*(guard.asks for guard in guards(definition)), set())
+    """The facts that some condition asks for, or without which a deadline does not begin: the others make no
+    difference to what can happen."""
+    asked = set().union(*(guard.asks for guard in guards(definition)), _begins_by(_rules(definition)))
     return asked & set(definition.facts)
 
 
 def remembered(definition: Definition) -> set[str]:
     """Those of them on which something later can depend. A fact that is only asked for by the branches of the steps
     that record it is decided there and then."""
-    later: set[str] = set()
+    later = set(_begins_by(_rules(definition)))
     for step in definition.steps.values():
         later |= step.when.asks if step.when is not None else set()
         for branch in step.to:
@@ -60,11 +61,13 @@ def counts_referrals(definition: Definition) -> bool:
 
 def kind_classes(definition: Definition) -> dict[str, str]:
     """Kind of referral -> the kind that stands for it: the first with the same consents and stages that no condition
-    tells from it."""
+    tells from it, and whose deadlines begin by the same facts."""
     chosen: dict[object, str] = {}
     treated = _treated(definition)
     return {
-        kind.name: chosen.setdefault((kind.consents, kind.stages, treated(kind.name)), kind.name)
+        kind.name: chosen.setdefault(
+            (kind.consents, kind.stages, treated(kind.name), _begins_by((kind.response, kind.service))), kind.name
+        )
         for kind in definition.referrals.values()
     }
 
@@ -74,6 +77,17 @@ def state_classes(definition: Definition) -> dict[str, str]:
     chosen: dict[object, str] = {}
     treated = _treated(definition)
     return {state: chosen.setdefault(treated(state), state) for state in OPEN}
+
+
+def _rules(definition: Definition) -> Iterator[DeadlineRule | None]:
+    yield from definition.deadlines.values()
+    for kind in definition.referrals.values():
+        yield from (kind.response, kind.service)
+
+
+def _begins_by(rules: Iterable[DeadlineRule | None]) -> tuple[str, ...]:
+    """What must be known for deadlines to begin. Each value has a period (naming.py): that it is recorded is enough."""
+    return tuple("" if rule is None or "otherwise" in rule.within else rule.by for rule in rules)
 
 
 def _treated(definition: Definition) -> Callable[[str], object]:

@@ -1,6 +1,6 @@
-"""Every state that a case can reach, breadth first, by driving the very `decide` and `evolve` that run in service.
+"""Every state that a case can reach, the nearest first, by driving the very `decide` and `evolve` that run in service.
 
-So the first way found to a state is a shortest one: a counter-example is a story of as few commands as can be. States
+The way that is kept to a state is a shortest one: a counter-example is a story of as few commands as can be. States
 that differ only in what no condition can see (times, ids, which of two equal referrals) count as one. Time passes by a
 command of its own: a deadline runs out, all at once, whenever that can matter. What no condition can see (an agency
 accepts) is gone through together with what follows it.
@@ -12,22 +12,29 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from heapq import heappop, heappush
+from itertools import count, product
 from typing import Any
 
 from services.cases.engine import classes, commands
-from services.cases.engine.decide import decide
-from services.cases.engine.definition import Definition
+from services.cases.engine.decide import decide, holds
+from services.cases.engine.definition import DeadlineRule, Definition, Step
 from services.cases.engine.evolve import evolve
 from services.cases.engine.guards import GuardFailed
+from services.cases.engine.naming import ABOUT
 from services.cases.engine.refusals import Refusal
 from services.cases.engine.state import ACCEPTED, DONE, IN_SERVICE, REQUESTED, Case, Deadline, Event, Referral
+from shared import domain
 from shared.access.actor import Actor, system_actor
 
 START = datetime(2026, 3, 2, 3, tzinfo=UTC)
 MOST_STATES = 200_000
 FIRST, SECOND = "agency-first", "agency-second"
 CLOCK = system_actor("cases.clock")
+OPENING = commands.Open(
+    by=CLOCK, at=START, now=START, case_id="case-0", about={name: next(iter(domain.codes(name))) for name in ABOUT}
+)
+"""How every story begins. No condition sees what a case knows by then, and every code has its deadline (naming.py)."""
 
 Marking = tuple[Any, ...]
 
@@ -46,9 +53,10 @@ class Move:
 
 @dataclass
 class Node:
-    """A state, the first way to it, and where its moves lead."""
+    """A state, a shortest way to it (so many commands from the opening), and where its moves lead."""
 
     case: Case
+    distance: int = 0
     before: Marking | None = None
     moves: tuple[Move, ...] = ()
     following: set[Marking] = field(default_factory=set)
@@ -60,10 +68,13 @@ class Space:
 
     nodes: dict[Marking, Node] = field(default_factory=dict)
     moves: int = 0
-    taken: set[tuple[str, str, str]] = field(default_factory=set)
-    """(step, from, to) of every step that was taken."""
+    taken: set[tuple[str, str, int | None]] = field(default_factory=set)
+    """(step, from, number of the branch) of every step that was taken; None where it stayed."""
     requested: set[str] = field(default_factory=set)
     began: set[str] = field(default_factory=set)
+    """The deadlines that began."""
+    lacking: dict[tuple[str, str], tuple[int, Marking | None, tuple[Move, ...]]] = field(default_factory=dict)
+    """(deadline, stage or kind of referral) that did not begin as it should: how far, the state before, the moves."""
     failed: list[tuple[Marking, commands.Command, GuardFailed]] = field(default_factory=list)
 
     def way(self, marking: Marking) -> list[Move]:
@@ -106,24 +117,29 @@ class _Explorer:
 
     def space(self) -> Space:
         space = Space()
-        opened = decide(self._definition, None, commands.Open(by=CLOCK, at=START, now=START, case_id="case-0"))
+        opened = decide(self._definition, None, OPENING)
         if isinstance(opened, Refusal):
             raise AssertionError("a case can always be opened")
-        first = self._kept(evolve(self._definition, None, opened[0]))
-        self._note(space, opened)
-        space.nodes[self._marking(first)] = Node(first)
-        waiting = deque(space.nodes)
-        while waiting:
-            here = waiting.popleft()
-            node = space.nodes[here]
+        first = evolve(self._definition, None, opened[0])
+        self._note(space, None, (Move(OPENING, opened),), first)
+        opening = self._marking(first)
+        found = {opening: Node(self._kept(first))}
+        waiting = [(0, 0, opening)]
+        numbers = count(1)
+        while waiting:  # those that are equally far in the order in which they were found
+            *_, here = heappop(waiting)
+            if here in space.nodes:
+                continue
+            if len(space.nodes) >= self._most:
+                raise TooManyStates
+            node = space.nodes[here] = found[here]
             for moves, case in self._following(space, here, node.case, self._commands(node.case)):
                 there = self._marking(case)
                 node.following.add(there)
-                if there not in space.nodes:
-                    if len(space.nodes) >= self._most:
-                        raise TooManyStates
-                    space.nodes[there] = Node(self._kept(case), here, moves)
-                    waiting.append(there)
+                distance = node.distance + len(moves)
+                if there not in found or distance < found[there].distance:
+                    found[there] = Node(self._kept(case), distance, here, moves)
+                    heappush(waiting, (distance, next(numbers), there))
         return space
 
     def ends(self, case: Case) -> bool:
@@ -147,7 +163,12 @@ class _Explorer:
         return False
 
     def _following(
-        self, space: Space, here: Marking, case: Case, tried: Iterable[commands.Command]
+        self,
+        space: Space,
+        here: Marking,
+        case: Case,
+        tried: Iterable[commands.Command],
+        before: tuple[Move, ...] = (),
     ) -> Iterator[tuple[tuple[Move, ...], Case]]:
         """Where the possible ones of the commands lead. One that no condition can see leads on to what it allows."""
         for command in tried:
@@ -159,14 +180,13 @@ class _Explorer:
             if reached is None:
                 continue
             events, after = reached
-            self._note(space, events)
+            moves = (*before, Move(command, events))
+            self._note(space, here, moves, after)
             space.moves += 1
-            first = Move(command, events)
-            yield (first,), after
+            yield moves, after
             if isinstance(command, commands.Accept | commands.StartService) and self._marking(after) == here:
                 then = self._answers(after, after.referrals[command.referral_id], self._manager())
-                for moves, last in self._following(space, here, after, then):
-                    yield (first, *moves), last
+                yield from self._following(space, here, after, then, moves)
 
     def _run(self, case: Case, command: commands.Command) -> tuple[tuple[Event, ...], Case] | None:
         decided = decide(self._definition, case, command)
@@ -176,13 +196,37 @@ class _Explorer:
             case = evolve(self._definition, case, event)
         return decided, case
 
-    def _note(self, space: Space, events: tuple[Event, ...]) -> None:
-        for event in events:
+    def _note(self, space: Space, here: Marking | None, moves: tuple[Move, ...], after: Case) -> None:
+        """What the last of the moves from a state has shown."""
+        for event in moves[-1].events:
             if event.type == "case.step_taken":
-                space.taken.add((event.data["step"], event.data["from_stage"], event.data["to_stage"]))
+                step = self._definition.steps[event.data["step"]]
+                # All that conditions see but the stage is after the step as its branches were asked.
+                asked = after.but(stage=event.data["from_stage"])
+                space.taken.add((step.name, asked.stage, self._branch(asked, step)))
             elif event.type == "referral.requested":
                 space.requested.add(event.data["kind"])
-            space.began.update(each["name"] for each in event.data.get("deadlines", ()) if isinstance(each, dict))
+            if "deadlines" in event.data:
+                began = {each["name"] for each in event.data["deadlines"]}
+                space.began |= began
+                where, rules = self._due(event, after)
+                for rule in rules:
+                    if rule is not None and rule.name not in began:
+                        distance = len(moves) + (0 if here not in space.nodes else space.nodes[here].distance)
+                        known = space.lacking.get((rule.name, where))
+                        if known is None or distance < known[0]:
+                            space.lacking[rule.name, where] = distance, here, moves
+
+    def _branch(self, asked: Case, step: Step) -> int | None:
+        numbered = enumerate(each.when for each in step.to)
+        return next((number for number, when in numbered if when is None or holds(self._definition, asked, when)), None)
+
+    def _due(self, event: Event, after: Case) -> tuple[str, Iterable[DeadlineRule | None]]:
+        """The deadlines that should begin with an event, and the stage or the kind of referral to which they belong."""
+        if "referral_id" not in event.data:
+            return after.stage, self._definition.of_stage[after.stage]
+        kind = self._definition.referrals[after.referrals[event.data["referral_id"]].kind]
+        return kind.name, (kind.response if event.type == "referral.requested" else kind.service,)
 
     def _marking(self, case: Case) -> Marking:
         """What tells this state from others, as far as anything that can happen depends on it."""
@@ -216,7 +260,7 @@ class _Explorer:
         for step in self._definition.steps.values():
             if case.stage in step.origins and case.awaited is None:
                 by = Actor("account-first", step.by[0])
-                for facts in self._recordings(step.records):
+                for facts in self._recordings(step):
                     yield commands.TakeStep(by=by, at=START, now=START, step=step.name, facts=facts)
         if case.awaited is not None:
             by = Actor("account-second", self._definition.steps[case.awaited.step].approved_by[0])
@@ -285,9 +329,16 @@ class _Explorer:
         end = (each.expires_at or each.due_at) + timedelta(hours=1)
         return commands.Tick(by=CLOCK, at=end, now=end, suitable=suitable, only=each.key)
 
-    def _recordings(self, records: tuple[str, ...]) -> Iterator[dict[str, str]]:
-        values = [self._values[name] if name in self._told_apart else self._values[name][:1] for name in records]
-        return (dict(zip(records, chosen, strict=True)) for chosen in product(*values))
+    def _recordings(self, step: Step) -> Iterator[dict[str, str]]:
+        """What a step can record, as far as anything depends on it; a fact that it only may record is left out too."""
+        values: dict[str, tuple[str | None, ...]] = {}
+        values.update({name: self._tried(name, self._values[name][:1]) for name in step.records})
+        values.update({name: (None, *self._tried(name, ())) for name in step.may_record if name not in values})
+        for chosen in product(*values.values()):
+            yield {name: value for name, value in zip(values, chosen, strict=True) if value is not None}
+
+    def _tried(self, fact: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
+        return self._values[fact] if fact in self._told_apart else otherwise
 
     def _manager(self) -> Actor:
         return Actor("account-manager", self._definition.managed_by[0])

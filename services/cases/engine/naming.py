@@ -6,27 +6,45 @@ Each fault is said with the path of the entry, so that the reader can point at i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 
+from services.cases.engine.classes import guards
+from services.cases.engine.deadlines import begun
 from services.cases.engine.definition import DeadlineRule, Definition, ReferralKind, Step, TakesOver
 from services.cases.engine.guards import COMPLETED, CONSENTS, KNOWN, REFERRALS, STAGE, Guard
 from services.cases.engine.positions import Path
 from services.cases.engine.state import OPEN
 from shared import domain
+from shared.access.rights import rights
 from shared.domain.roles import ROLES
 
 Found = Iterator[tuple[Path, str]]
-#: What a case knows when it opens, besides facts: a deadline may depend on it.
+#: What a case knows when it opens, besides facts, each a list of codes: a deadline may depend on it.
 ABOUT = ("severity", "age_band", "legal_class", "statistical_class", "kecamatan", "work_type", "sex")
+
+#: What somebody must have the right to, for a definition to name them: shared/access/rights.yaml.
+ACTS, ANSWERS, READS = "case.act", "referral.answer", "case.read"
+
+#: What must be given where a case can have referrals, and what is wrong otherwise.
+NEEDED_FOR_REFERRALS = {
+    "answered_by": "nobody answers referrals: name the roles in 'answered_by'",
+    "decline_reasons": "no agency could decline a referral: name what it may say in 'decline_reasons'",
+    "revoke_reasons": "nobody could take a referral back: name what they may say in 'revoke_reasons'",
+}
+#: Monday, 07.30 WIB: a reminder that would come too early even when no night or weekend lies before it.
+MONDAY = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 
 
 def faults(definition: Definition) -> Found:
     """Everything that is named and not there, or that can have no effect."""
     yield from _missing((definition.begins,), definition.stages, "stage", ("begins",), listed=False)
-    yield from _missing(definition.managed_by, ROLES, "role", ("managed_by",))
-    yield from _missing(definition.answered_by, ROLES, "role", ("answered_by",))
-    for fact in definition.facts.values():
-        if not fact.values:
-            yield ("facts", fact.name), f"the fact {fact.name!r} has no values: give 'values' or 'codes'"
+    if definition.begins in definition.stages and definition.stages[definition.begins].final:
+        yield ("begins",), f"a case cannot begin in {definition.begins!r}: it is final"
+    if not definition.managed_by:
+        yield ("managed_by",), "nobody leads a case: name the roles in 'managed_by'"
+    yield from _roles(definition.managed_by, ACTS, ("managed_by",))
+    yield from _roles(definition.answered_by, ANSWERS, ("answered_by",))
+    yield from _of_facts(definition)
     for step in definition.steps.values():
         yield from _of_step(definition, step)
     for rule in definition.deadlines.values():
@@ -44,12 +62,29 @@ def faults(definition: Definition) -> Found:
     }
     for pause in definition.pauses.values():
         yield from _missing(pause.deadlines, rules, "deadline", ("pauses", pause.name, "deadlines"))
+        if not pause.deadlines:
+            yield ("pauses", pause.name, "deadlines"), "no deadline stands still in this pause: name some"
     for invariant in definition.invariants.values():
         yield from _of_guard(definition, invariant.never, ("invariants", invariant.name, "never"))
-    if definition.referrals and not definition.answered_by:
-        yield ("referrals",), "nobody answers referrals: name the roles in 'answered_by'"
+    for part, fault in NEEDED_FOR_REFERRALS.items():
+        if definition.referrals and not getattr(definition, part):
+            yield (part,) if (part,) in definition.marks else ("referrals",), fault
     if definition.takes_over is not None:
         yield from _of_taking_over(definition, definition.takes_over)
+
+
+def _of_facts(definition: Definition) -> Found:
+    recorded = _recorded(definition)
+    asked = set().union(*(guard.asks for guard in guards(definition)), set())
+    for fact in definition.facts.values():
+        if not fact.values:
+            yield ("facts", fact.name), f"the fact {fact.name!r} has no values: give 'values' or 'codes'"
+        if fact.name not in recorded | asked:  # of one that a condition asks for, the condition is told
+            yield ("facts", fact.name), f"no step records the fact {fact.name!r}"
+
+
+def _recorded(definition: Definition) -> set[str]:
+    return {name for step in definition.steps.values() for name in (*step.records, *step.may_record)}
 
 
 def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
@@ -69,7 +104,11 @@ def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
             if name is not None and name not in known:
                 yield ("takes_over", part, old), f"there is no {what} {name!r}"
     for fact, values in mapping.values.items():
-        name = mapping.facts.get(fact, fact) or ""
+        name = mapping.facts.get(fact, fact)
+        if name not in definition.facts and fact not in mapping.facts:
+            yield ("takes_over", "values", fact), f"there is no fact {name!r}"
+        elif name is None:
+            yield ("takes_over", "values", fact), f"the fact {fact!r} is dropped: its values need no new words"
         for old, value in values.items():
             if name in definition.facts and value not in definition.facts[name].values:
                 yield ("takes_over", "values", fact, old), f"{name} is never {value!r}"
@@ -78,8 +117,8 @@ def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
 def _of_step(definition: Definition, step: Step) -> Found:
     path: Path = ("steps", step.name)
     yield from _missing(step.origins, definition.stages, "stage", (*path, "from"))
-    yield from _missing(step.by, ROLES, "role", (*path, "by"))
-    yield from _missing(step.approved_by, ROLES, "role", (*path, "approved_by"))
+    yield from _roles(step.by, ACTS, (*path, "by"))
+    yield from _roles(step.approved_by, ACTS, (*path, "approved_by"))
     yield from _missing(step.records, definition.facts, "fact", (*path, "records"))
     yield from _missing(step.may_record, definition.facts, "fact", (*path, "may_record"))
     yield from _missing(step.consents, definition.consents, "consent", (*path, "consents"))
@@ -100,26 +139,23 @@ def _of_step(definition: Definition, step: Step) -> Found:
 
 
 def _of_rule(definition: Definition, rule: DeadlineRule, path: Path) -> Found:
-    yield from _missing(rule.escalate_to, ROLES, "role", (*path, "escalate_to"))
+    yield from _roles(rule.escalate_to, READS, (*path, "escalate_to"))
     if not rule.escalate_to:
         yield path, "nobody hears of it when this deadline is breached: name the roles in 'escalate_to'"
     if not rule.by:
         if "otherwise" not in rule.within:
             yield (*path, "within"), "says by which value it differs, but not by which fact: name it in 'by'"
-    elif rule.by in definition.facts:
-        values = definition.facts[rule.by].values
-        yield from _missing(
-            set(rule.within) - {"otherwise"}, values, f"value of {rule.by}", (*path, "within"), keys=True
-        )
-        if "otherwise" not in rule.within and (left := [value for value in values if value not in rule.within]):
-            yield (*path, "within"), f"there is no deadline for {rule.by} {left[0]!r}: add it, or 'otherwise'"
-    elif rule.by not in ABOUT:
+    elif rule.by not in definition.facts and rule.by not in ABOUT:
         yield (*path, "by"), f"there is no fact {rule.by!r}"
-    elif rule.by in domain.kinds():
-        known = domain.codes(rule.by)
-        yield from _missing(set(rule.within) - {"otherwise"}, known, f"code of {rule.by}", (*path, "within"), keys=True)
+    else:
+        fact = definition.facts.get(rule.by)
+        what, values = ("code", [*domain.codes(rule.by)]) if fact is None else ("value", [*fact.values])
+        named = set(rule.within) - {"otherwise"}
+        yield from _missing(named, values, f"{what} of {rule.by}", (*path, "within"), keys=True)
+        if "otherwise" not in rule.within and (left := [value for value in values if value not in named]):
+            yield (*path, "within"), f"there is no deadline for {rule.by} {left[0]!r}: add it, or 'otherwise'"
     for length in rule.within.values():
-        if rule.remind is not None and rule.remind.unit == length.unit and rule.remind.amount >= length.amount:
+        if rule.remind is not None and begun(rule, "", MONDAY, length, length.after(MONDAY)).remind_at is None:
             yield (*path, "remind"), f"the reminder comes {rule.remind} before a deadline of {length}"
             break
 
@@ -162,7 +198,7 @@ def _of_service_kind(kind: ReferralKind, service: str, path: Path) -> Found:
 def _of_guard(definition: Definition, guard: Guard | None, path: Path) -> Found:
     if guard is None:
         return
-    recorded = {name for step in definition.steps.values() for name in (*step.records, *step.may_record)}
+    recorded = _recorded(definition)
     for name in sorted(guard.asks - set(KNOWN)):
         if name not in definition.facts:
             near = f"facts, {CONSENTS}, {REFERRALS}, {COMPLETED}, {STAGE}"
@@ -182,6 +218,15 @@ def _values(definition: Definition, name: str) -> Iterable[str] | None:
     if name in definition.facts:
         return definition.facts[name].values
     return {STAGE: tuple(definition.stages), "kind": tuple(definition.referrals), "state": OPEN}.get(name)
+
+
+def _roles(names: Iterable[str], action: str, path: Path) -> Found:
+    """Roles that there are not, or that the service would turn away whatever the definition says."""
+    right = rights()[action]
+    yield from _missing(names, ROLES, "role", path)
+    for number, name in enumerate(names):
+        if name in ROLES and name not in right.roles:
+            yield (*path, number), f"{name!r} has no right to {action}, only {', '.join(right.roles)}"
 
 
 def _missing(

@@ -71,6 +71,7 @@ def _worded(message: str) -> str:
     return {
         "Missing data for required field.": "is missing",
         "Unknown field.": "is not known here",
+        "Field may not be null.": "is empty",
         "Not a valid string.": "is no text",
         "Not a valid list.": "is no list",
         "Not a valid mapping type.": "has no entries",

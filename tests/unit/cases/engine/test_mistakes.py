@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from services.cases.engine import DefinitionError, Fault, Refusal, commands, decide, evolve, load, read
+from services.cases.engine import DefinitionError, Fault, Refusal, decide, evolve, load, read
 from services.cases.engine.checks import Checked, check
 from services.cases.engine.decide import holds
-from services.cases.engine.explore import CLOCK, START
+from services.cases.engine.explore import OPENING
 from tests.unit.cases.engine.cases import MISTAKES
 
 FILES = sorted(MISTAKES.glob("*.yaml"))
@@ -57,7 +57,7 @@ def test_every_counter_example_really_happens_when_it_is_played(file: Path) -> N
     played = 0
     for fault, way in result.ways if result else ():
         definition = load(file)
-        opened = decide(definition, None, commands.Open(by=CLOCK, at=START, now=START, case_id="case-0"))
+        opened = decide(definition, None, OPENING)
         assert not isinstance(opened, Refusal)
         case = evolve(definition, None, opened[0])
         for move in way:

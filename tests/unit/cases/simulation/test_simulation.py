@@ -47,6 +47,7 @@ referrals:
     response: {within: 2 working_hours, escalate_to: [supervisor], expires: 3 working_days}
     outcomes: {helped: {id: Dibantu, en: Helped}}
 decline_reasons: {full: {id: Penuh, en: Full}}
+revoke_reasons: {mistake: {id: Keliru, en: A mistake}}
 """
 TINY_FIGURES = """
 begins: 2026-03-02
