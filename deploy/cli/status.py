@@ -209,6 +209,11 @@ def _service(service: str, environ: Mapping[str, str], ask_kafka: bool, problems
     try:
         with _foundation(service, environ) as base:
             found = service_status(base, processes.consumed(service) if ask_kafka else ())
+            if processes.has_module(service, "lateness"):
+                lateness = processes.module(service, "lateness")
+                clock = lateness.look(base.database, base.clock())
+                found["clock_late_seconds"] = round(clock.oldest_seconds)
+                problems += [f"{service}: {problem}" for problem in lateness.problems(clock)]
     except (SettingsError, KeyFileError) as error:
         problems.append(f"{service}: {error}")
         return {"service": service}

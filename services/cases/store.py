@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING
@@ -11,7 +11,7 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from services.cases import agencies, definitions, glass
+from services.cases import agencies, definitions, glass, lateness
 from services.cases.agencies import AGENCIES, REFERRALS
 from services.cases.engine import Case, Referral
 from services.cases.engine.state import REQUESTED
@@ -22,8 +22,6 @@ from shared.mongo import find_surely, reachable
 CASES = "cases"
 QUEUE = [("urgency", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)]
 AGENCY_QUEUE = [("due_at", ASCENDING), ("_id", ASCENDING)]
-CLOCK_LATE = timedelta(minutes=5)
-"""How long something may be due before it is said that the clock stands still: it runs every minute."""
 
 
 def ensure_indexes(database: Database) -> None:
@@ -49,6 +47,7 @@ def ensure_indexes(database: Database) -> None:
     referrals.create_index([("case_id", ASCENDING)])
     agencies.ensure_indexes(database)
     glass.ensure_indexes(database)
+    lateness.ensure_indexes(database)
 
 
 def _recognise_children_of_old(cases: Collection) -> None:
@@ -207,15 +206,6 @@ def with_work(database: Database, end: datetime) -> Iterator[dict[str, Any]]:
     wanted = dict.fromkeys(("workflow", "awaited", "tasks", "referrals", "deadlines"), 1)
     with reachable():
         yield from database[CASES].find({"$or": waits}, wanted)
-
-
-def clock_stands_since(database: Database, now: datetime) -> datetime | None:
-    """The oldest moment that the clock has not seen to although it is overdue; None while it runs."""
-    with reachable():
-        found = database[CASES].find_one(
-            {"next_at": {"$lte": now - CLOCK_LATE}}, {"next_at": 1}, sort=[("next_at", ASCENDING)]
-        )
-    return found["next_at"] if found else None
 
 
 def agencies_of(database: Database, case: Mapping[str, Any]) -> list[dict[str, Any]]:
