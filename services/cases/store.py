@@ -14,7 +14,7 @@ from pymongo.database import Database
 from services.cases import agencies, definitions, glass, lateness
 from services.cases.agencies import AGENCIES, REFERRALS
 from services.cases.engine import Case, Referral
-from services.cases.engine.state import REQUESTED
+from services.cases.engine.state import PAUSED, REQUESTED
 from services.cases.model import Record, as_document, from_document
 from shared.journal import Unit
 from shared.mongo import find_surely, reachable
@@ -77,12 +77,12 @@ def put(
         stored = {"_id": identifier, "version": before.version}
         unit.update(cases, stored, {"$set": document}, must_match=True)
     for referral in after.referrals.values():
-        due_at = _due_at(after, referral)
+        due = _due(after, referral)
         known = None
         if before is not None and before.definition == after.definition and not all_referrals:
             known = before.referrals.get(referral.referral_id)
-        if before is None or known != referral or _due_at(before, referral) != due_at:
-            _put_referral(unit, record, after.definition, referral, due_at)
+        if before is None or known != referral or _due(before, referral) != due:
+            _put_referral(unit, record, after.definition, referral, due)
 
 
 def existing(unit: Unit, case_ids: Sequence[str]) -> set[str]:
@@ -220,7 +220,7 @@ def history(database: Database, case_id: str) -> list[dict[str, Any]]:
         return list(database["journal"].find({"stream": case_id}, sort=[("version", ASCENDING)]))
 
 
-def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral, due_at: datetime | None) -> None:
+def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral, due: dict[str, Any]) -> None:
     facts = {
         "case_id": record.case_id,
         "case_number": record.case_number,
@@ -233,14 +233,20 @@ def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral,
         "open": referral.open,
         "claimed_by": referral.claimed_by,
         "outcome": referral.outcome,
-        "due_at": due_at,
+        **due,
     }
     change = {"$set": facts, "$inc": {"version": 1}}
     unit.update(unit.database[REFERRALS], {"_id": referral.referral_id}, change, upsert=True)
 
 
-def _due_at(case: Case, referral: Referral) -> datetime | None:
-    return min((each.due_at for each in case.deadlines if each.subject == referral.referral_id), default=None)
+def _due(case: Case, referral: Referral) -> dict[str, Any]:
+    """What an agency is shown of the nearest deadline of its referral. What the clock says of it is left out: that it
+    comes near, or is over, shows by the moments, also where the clock is late."""
+    own = (each for each in case.deadlines if each.subject == referral.referral_id)
+    first = min(own, key=lambda each: each.due_at, default=None)
+    if first is None:
+        return {"due_at": None, "remind_at": None, "paused": False}
+    return {"due_at": first.due_at, "remind_at": first.remind_at, "paused": first.phase == PAUSED}
 
 
 def _paged(
