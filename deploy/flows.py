@@ -30,27 +30,28 @@ DAYTIME = "*/10 0-16 * * *"
 async def watch() -> dict[str, Any]:
     """Looks at every service and logs what an operator should know: parked events, and entries that wait too long."""
     from shared.operations import service_status
-    from shared.telemetry.logs import configure_logging, get_logger
+    from shared.telemetry.logs import get_logger
+    from shared.telemetry.runs import told_as
 
-    configure_logging("all", "flows")
-    log = get_logger("deploy.flows")
-    found: dict[str, Any] = {}
-    for service in SERVICES:
-        base = processes.foundation(service)
-        found[service] = service_status(base, processes.consumed(service))
-        base.database.client.close()
-        log.info("service_watched", watched=service, **found[service])
-    return found
+    with told_as("all"):
+        log = get_logger("deploy.flows")
+        found: dict[str, Any] = {}
+        for service in SERVICES:
+            base = processes.foundation(service)
+            found[service] = service_status(base, processes.consumed(service))
+            base.database.client.close()
+            log.info("service_watched", watched=service, **found[service])
+        return found
 
 
 @prefect.flow(name="morning e-mails", retries=0)
 async def morning_emails() -> dict[str, int] | str:
     """Sends each person the e-mail of the morning, once a working day. The next run sends what this one cannot."""
     from deploy import morning
-    from shared.telemetry.logs import configure_logging
+    from shared.telemetry.runs import told_as
 
-    configure_logging("all", "flows")
-    return await asyncio.to_thread(morning.send, processes.foundation("cases"), processes.foundation("directory"))
+    with told_as("all"):
+        return await asyncio.to_thread(morning.send, processes.foundation("cases"), processes.foundation("directory"))
 
 
 def deployments() -> list[Any]:

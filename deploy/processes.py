@@ -16,6 +16,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -112,14 +113,20 @@ def run_relay(services: list[str]) -> None:
 
 
 def run_worker(services: list[str]) -> None:
-    """Feeds the handlers of `services` (all that have some, if none is named) until SIGTERM."""
+    """Feeds the handlers of `services` (all that have some, if none is named) until SIGTERM. Its metrics also say how
+    late the clock is, where a service has one: the flows cannot tell of their own standstill."""
+    from prometheus_client import REGISTRY
+
     from shared import worker
+    from shared.telemetry.metrics import AtScrape
 
     chosen = services or consuming()
     _configure(chosen, "worker")
     parts: dict[str, Callable[[threading.Event], None]] = {}
     for name in chosen:
         handlers, base = module(name, "handlers"), foundation(name)
+        if has_module(name, "lateness"):
+            REGISTRY.register(AtScrape(partial(module(name, "lateness").figures, base)))
         parts[name] = _bind(worker.run, base, handlers.TOPICS, handlers.handlers(base))
     run_until_stopped(parts)
 

@@ -126,6 +126,8 @@ def _welcome(found: Running, state: Path, reports: int) -> None:
         say("  3. Sign in as the partner agency and subscribe a webhook; as the analyst, open the dashboard.")
     else:
         say("An empty city: `./rujukan init` makes its first administrator.")
+    if found.clock_pages:
+        say(f"\nWhat the clock does is on Prefect's pages, on this machine only: {found.clock_pages}")
     say("\n`./rujukan status` shows how it is. Ctrl-C stops everything.")
 
 

@@ -57,6 +57,7 @@ def look(state: Path) -> dict[str, Any]:
     servers = _servers(environ, local.prefect_url if local else environ.get("PREFECT_API_URL"), problems)
     return {
         "url": environ.get("RUJUKAN_BASE_URL"),
+        "clock_pages": local.clock_pages if local else None,
         "processes": processes,
         "servers": servers,
         "services": _services(environ, {each["server"]: each["reachable"] for each in servers}, problems),
@@ -209,6 +210,11 @@ def _service(service: str, environ: Mapping[str, str], ask_kafka: bool, problems
     try:
         with _foundation(service, environ) as base:
             found = service_status(base, processes.consumed(service) if ask_kafka else ())
+            if processes.has_module(service, "lateness"):
+                lateness = processes.module(service, "lateness")
+                clock = lateness.look(base.database, base.clock())
+                found["clock_late_seconds"] = round(clock.oldest_seconds)
+                problems += [f"{service}: {problem}" for problem in lateness.problems(clock)]
     except (SettingsError, KeyFileError) as error:
         problems.append(f"{service}: {error}")
         return {"service": service}
@@ -228,6 +234,8 @@ def _service(service: str, environ: Mapping[str, str], ask_kafka: bool, problems
 
 def _show(found: Mapping[str, Any]) -> None:
     say(f"Rujukan at {found['url']}")
+    if found["clock_pages"]:
+        say(f"The clock's runs, on this machine only: {found['clock_pages']}")
     if found["processes"]:
         show_table("Processes", found["processes"], ["process", "state", "pid", "seconds", "memory_mb"])
     show_table("Servers", found["servers"], ["server", "address", "reachable"])

@@ -73,6 +73,11 @@ class Running:
     prefect_url: str | None
     demonstration: bool
 
+    @property
+    def clock_pages(self) -> str | None:
+        """Where the clock's runs are shown, by Prefect; None without the clock."""
+        return None if self.prefect_url is None else self.prefect_url.removesuffix("/api")
+
 
 class State:
     """One instance's directory."""

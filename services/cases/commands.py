@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from services.cases import agencies, definitions, model, store
+from services.cases import agencies, definitions, lateness, model, store
 from services.cases.engine import Case, Event, Refusal, commands, decide, earliest, evolve
 from services.cases.engine.refusals import reason
 from shared.access import Actor, system_actor
@@ -283,7 +283,7 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
     """Says what is due: at risk, breached, expired, each once however often this runs. Returns in how many cases.
 
     Late or overlapping runs do no harm: each case is decided anew in its own unit of work. One that cannot be decided
-    on is told in the log and in the metrics, stays due, and so shows on the work pages as a clock that stands still.
+    on is told in the log and noted as a failure, stays due, and shows on the work pages and in the metrics.
     """
     said = 0
     for case_id in store.due(foundation.database, foundation.clock(), limit):
@@ -308,6 +308,7 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
         except Exception as error:  # noqa: BLE001 - a case that cannot be decided on keeps no other waiting
             log.error("deadline_failed", case=case_id, error=type(error).__name__)
             metrics.DEADLINES.labels("any", "failed").inc()
+            lateness.note_failure(foundation.database, case_id, type(error).__name__, foundation.clock())
             continue
         said += bool(happened)
         for type_name, name in happened:

@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from services.cases import commands
 from shared.foundation import Foundation
 from shared.settings import load
+from shared.telemetry.runs import told_as
 
 INTERVAL = timedelta(minutes=1)
 
@@ -23,10 +24,11 @@ INTERVAL = timedelta(minutes=1)
 @flow(name="cases: deadlines", log_prints=False)
 async def deadlines() -> int:
     """Escalates every deadline that has passed. Returns how many."""
-    foundation = Foundation.start(load("cases"))
-    escalated = await asyncio.to_thread(commands.sweep, foundation)
-    get_run_logger().info("%d deadlines escalated", escalated)
-    return escalated
+    with told_as("cases"):
+        foundation = Foundation.start(load("cases"))
+        escalated = await asyncio.to_thread(commands.sweep, foundation)
+        get_run_logger().info("%d deadlines escalated", escalated)
+        return escalated
 
 
 def deployments() -> list[Any]:

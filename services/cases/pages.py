@@ -10,7 +10,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from services.cases import agencies, command_pages, commands, definitions, records, schemas, store, texts, words
+from services.cases import (
+    agencies,
+    command_pages,
+    commands,
+    definitions,
+    lateness,
+    records,
+    schemas,
+    store,
+    texts,
+    words,
+)
 from services.cases.drawing import drawing
 from services.cases.engine import Possible
 from shared.access import current_actor, may, requires
@@ -50,7 +61,7 @@ def index() -> ResponseReturnValue:
         page=Page(cases, number, total),
         question=question,
         stages=[(name, texts.named(names, name)) for name, names in definitions.stages().items()],
-        stands_since=store.clock_stands_since(foundation.database, now),
+        clock=lateness.look(foundation.database, now),
         now=now,
     )
 
@@ -152,6 +163,6 @@ def _page(case: dict[str, Any], opened: Any = None) -> str:
         may_audit=bool(may(actor, "audit.read")),
         diagram=_diagram(case, history),
         history=_entries(history),
-        stands_since=store.clock_stands_since(foundation.database, now),
+        clock=lateness.look(foundation.database, now),
         now=now,
     )

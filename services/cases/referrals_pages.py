@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from services.cases import command_pages, commands, definitions, records, store, words
+from services.cases import command_pages, commands, definitions, lateness, records, store, words
 from services.cases.engine.state import OPEN
 from shared.access import current_actor, may, requires
 from shared.vault import NotHeld
@@ -24,13 +24,14 @@ def index() -> ResponseReturnValue:
     foundation = current_foundation()
     ended = request.args.get("ended") == "yes"
     own = records.own_agency("referral.read")
-    number = page_number()
+    number, now = page_number(), foundation.clock()
     found, total = store.referrals(foundation.database, number, PAGE_SIZE, {"agency_id": own, "open": not ended})
     return render_template(
         "cases/referrals.html",
         page=Page(found, number, total),
         ended=ended,
-        now=foundation.clock(),
+        clock=lateness.look(foundation.database, now),
+        now=now,
     )
 
 
@@ -73,7 +74,8 @@ def identities(referral_id: str) -> ResponseReturnValue:
 
 
 def _page(found: dict[str, Any], opened: Any = None) -> str:
-    actor = current_actor()
+    foundation, actor = current_foundation(), current_actor()
+    now = foundation.clock()
     answers = bool(may(actor, "referral.answer", found))
     possible = records.possible_on_referral(found) if answers and found["state"] in OPEN else []
     return render_template(
@@ -86,5 +88,6 @@ def _page(found: dict[str, Any], opened: Any = None) -> str:
         identities=opened,
         may_open=bool(may(actor, "referral.read_identity", found)) and found["state"] in records.GIVES_SERVICE,
         may_see_case=bool(may(actor, "case.read")),
-        now=current_foundation().clock(),
+        clock=lateness.look(foundation.database, now),
+        now=now,
     )

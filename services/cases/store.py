@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING
@@ -12,10 +12,10 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from services.cases import agencies, definitions, glass
+from services.cases import agencies, definitions, glass, lateness
 from services.cases.agencies import AGENCIES, REFERRALS
 from services.cases.engine import Case, Referral
-from services.cases.engine.state import REQUESTED
+from services.cases.engine.state import PAUSED, REQUESTED
 from services.cases.model import Record, as_document, from_document
 from shared.journal import Unit
 from shared.mongo import find_surely, reachable
@@ -23,8 +23,6 @@ from shared.mongo import find_surely, reachable
 CASES = "cases"
 QUEUE = [("urgency", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)]
 AGENCY_QUEUE = [("due_at", ASCENDING), ("_id", ASCENDING)]
-CLOCK_LATE = timedelta(minutes=5)
-"""How long something may be due before it is said that the clock stands still: it runs every minute."""
 
 
 def ensure_indexes(database: Database) -> None:
@@ -50,6 +48,7 @@ def ensure_indexes(database: Database) -> None:
     referrals.create_index([("case_id", ASCENDING)])
     agencies.ensure_indexes(database)
     glass.ensure_indexes(database)
+    lateness.ensure_indexes(database)
 
 
 def _recognise_children_of_old(cases: Collection) -> None:
@@ -79,12 +78,12 @@ def put(
         stored = {"_id": identifier, "version": before.version}
         unit.update(cases, stored, {"$set": document}, must_match=True)
     for referral in after.referrals.values():
-        due_at = _due_at(after, referral)
+        due = _due(after, referral)
         known = None
         if before is not None and before.definition == after.definition and not all_referrals:
             known = before.referrals.get(referral.referral_id)
-        if before is None or known != referral or _due_at(before, referral) != due_at:
-            _put_referral(unit, record, after.definition, referral, due_at)
+        if before is None or known != referral or _due(before, referral) != due:
+            _put_referral(unit, record, after.definition, referral, due)
 
 
 def existing(unit: Unit, case_ids: Sequence[str]) -> set[str]:
@@ -211,15 +210,6 @@ def with_work(database: Database, end: datetime) -> Iterator[dict[str, Any]]:
         yield from database[CASES].find({"$or": waits}, wanted)
 
 
-def clock_stands_since(database: Database, now: datetime) -> datetime | None:
-    """The oldest moment that the clock has not seen to although it is overdue; None while it runs."""
-    with reachable():
-        found = database[CASES].find_one(
-            {"next_at": {"$lte": now - CLOCK_LATE}}, {"next_at": 1}, sort=[("next_at", ASCENDING)]
-        )
-    return found["next_at"] if found else None
-
-
 def agencies_of(database: Database, case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The agencies that a case has been referred to."""
     with reachable():
@@ -232,7 +222,7 @@ def history(database: Database, case_id: str) -> list[dict[str, Any]]:
         return list(database["journal"].find({"stream": case_id}, sort=[("version", ASCENDING)]))
 
 
-def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral, due_at: datetime | None) -> None:
+def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral, due: dict[str, Any]) -> None:
     facts = {
         "case_id": record.case_id,
         "case_number": record.case_number,
@@ -245,14 +235,20 @@ def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral,
         "open": referral.open,
         "claimed_by": referral.claimed_by,
         "outcome": referral.outcome,
-        "due_at": due_at,
+        **due,
     }
     change = {"$set": facts, "$inc": {"version": 1}}
     unit.update(unit.database[REFERRALS], {"_id": referral.referral_id}, change, upsert=True)
 
 
-def _due_at(case: Case, referral: Referral) -> datetime | None:
-    return min((each.due_at for each in case.deadlines if each.subject == referral.referral_id), default=None)
+def _due(case: Case, referral: Referral) -> dict[str, Any]:
+    """What an agency is shown of the nearest deadline of its referral. What the clock says of it is left out: that it
+    comes near, or is over, shows by the moments, also where the clock is late."""
+    own = (each for each in case.deadlines if each.subject == referral.referral_id)
+    first = min(own, key=lambda each: each.due_at, default=None)
+    if first is None:
+        return {"due_at": None, "remind_at": None, "paused": False}
+    return {"due_at": first.due_at, "remind_at": first.remind_at, "paused": first.phase == PAUSED}
 
 
 def _paged(

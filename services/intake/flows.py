@@ -18,6 +18,7 @@ from services.intake import attachments
 from services.intake.retention import review
 from shared.foundation import Foundation
 from shared.settings import load
+from shared.telemetry.runs import told_as
 
 INTERVAL = timedelta(minutes=15)
 DAILY = "0 23 * * *"
@@ -28,28 +29,31 @@ LATER = "0 0 * * *"
 @flow(name="intake: contents of files", log_prints=False)
 async def contents() -> int:
     """Removes the contents of files that are no report's. Returns how many."""
-    foundation = Foundation.start(load("intake"))
-    removed = await asyncio.to_thread(attachments.sweep, foundation)
-    get_run_logger().info("%d contents removed", removed)
-    return removed
+    with told_as("intake"):
+        foundation = Foundation.start(load("intake"))
+        removed = await asyncio.to_thread(attachments.sweep, foundation)
+        get_run_logger().info("%d contents removed", removed)
+        return removed
 
 
 @flow(name="intake: what is over", log_prints=False)
 async def propose() -> int:
     """Proposes to erase what is over. Returns how many proposals were made; a person decides on each."""
-    foundation = Foundation.start(load("intake"))
-    made = await asyncio.to_thread(review.review, foundation)
-    get_run_logger().info("%d proposals made", made)
-    return made
+    with told_as("intake"):
+        foundation = Foundation.start(load("intake"))
+        made = await asyncio.to_thread(review.review, foundation)
+        get_run_logger().info("%d proposals made", made)
+        return made
 
 
 @flow(name="intake: approved erasures", log_prints=False)
 async def carry_out() -> int:
     """Erases what a person has approved, and nothing else. Returns how many erasures were carried out."""
-    foundation = Foundation.start(load("intake"))
-    done = await asyncio.to_thread(review.carry_out, foundation)
-    get_run_logger().info("%d erased, %d withdrawn, %d waiting", done.erased, done.withdrawn, done.waiting)
-    return done.erased
+    with told_as("intake"):
+        foundation = Foundation.start(load("intake"))
+        done = await asyncio.to_thread(review.carry_out, foundation)
+        get_run_logger().info("%d erased, %d withdrawn, %d waiting", done.erased, done.withdrawn, done.waiting)
+        return done.erased
 
 
 def deployments() -> list[Any]:

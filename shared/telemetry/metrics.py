@@ -6,8 +6,13 @@ Each process can serve them on a port of its own (`RUJUKAN_METRICS_PORT`, loopba
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, multiprocess, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from shared.telemetry.logs import get_logger
 
 REQUESTS = Histogram("rujukan_request_seconds", "Time to answer a request", ["service", "endpoint", "method", "status"])
 RELAY_PUBLISHED = Counter("rujukan_relay_published_total", "Journal entries acknowledged by Kafka", ["service"])
@@ -41,6 +46,38 @@ DELIVERIES = Counter("rujukan_deliveries_total", "Attempts to deliver", ["outcom
 DEADLINES = Counter("rujukan_deadlines_total", "Deadlines that passed or were kept", ["kind", "outcome"])
 
 AUDIT_HEADS_FAILED = Counter("rujukan_audit_heads_failed_total", "Signed heads of the audit log that were not written")
+
+CLOCK_OLDEST_DUE = "rujukan_clock_oldest_due_seconds"
+CLOCK_FAILING = "rujukan_clock_failing_cases"
+AT_SCRAPE = {
+    CLOCK_OLDEST_DUE: "How late the oldest thing is that the clock has not seen to",
+    CLOCK_FAILING: "Cases on which the clock cannot decide",
+}
+"""Gauges that are measured when somebody asks: whoever would have set them may be what does not run."""
+
+log = get_logger(__name__)
+
+
+class AtScrape(Collector):
+    """Gauges of AT_SCRAPE, by name, as `measure` finds them at each scrape. Where it fails they are missing from that
+    scrape, and nothing else is."""
+
+    def __init__(self, measure: Callable[[], Mapping[str, float]]) -> None:
+        self._measure = measure
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        """Nothing: to be registered is no reason to measure."""
+        return []
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauges now."""
+        try:
+            found = self._measure()
+        except Exception as error:  # noqa: BLE001 - whatever it was, all other figures are still told
+            log.warning("not_measured", error=type(error).__name__)
+            return
+        for name, value in found.items():
+            yield GaugeMetricFamily(name, AT_SCRAPE[name], value=value)
 
 
 def serve_metrics() -> None:

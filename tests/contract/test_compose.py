@@ -175,6 +175,14 @@ def test_of_relay_and_worker_a_second_may_be_started():
         assert second["profiles"] == ["two"] and second["command"] == ROLES[name]["command"]
 
 
+def test_prefect_s_pages_are_off_where_other_containers_reach_it_and_nothing_of_it_is_published():
+    """docs/decisions/0039: on one machine they are on, on the loopback only."""
+    prefect = COMPOSE["services"]["prefect"]
+    assert prefect["environment"]["PREFECT_SERVER_UI_ENABLED"] == "false"
+    assert "ports" not in prefect
+    assert "prefect" not in proxy.render()
+
+
 def test_named_volumes_keep_what_must_stay():
     for name, place in (("mongo", "/data/db"), ("kafka", "/var/lib/kafka/data"), ("prefect", "/var/lib/prefect")):
         volume, inside = COMPOSE["services"][name]["volumes"][0].split(":")

@@ -73,7 +73,13 @@ def agency(foundation: Foundation) -> Callable[..., str]:
 
 
 @pytest.fixture
-def arrive(foundation: Foundation) -> Arrive:
+def arrived() -> list[Event]:
+    """The events by which reports arrived, to deliver one once more."""
+    return []
+
+
+@pytest.fixture
+def arrive(foundation: Foundation, arrived: list[Event]) -> Arrive:
     """A registered report arrives; returns its first case, or the one that it joins.
 
     `names` are sealed for the child as intake does. `same_as` is the first id of the children, where these were
@@ -122,6 +128,7 @@ def arrive(foundation: Foundation) -> Arrive:
             ],
         }
         event = Event("e", "report.registered", "intake", report_id, 1, 1, received, now, data, "clerk", "c")
+        arrived.append(event)
 
         def work(unit: Any) -> None:
             if names:

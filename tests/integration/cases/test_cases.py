@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from services.cases import commands, definitions, model, store
-from services.cases.app import create_app
+from services.cases import commands, definitions, lateness, model, store
 from services.cases.engine import evolve
 from services.cases.handlers import handlers
-from shared.access import Actor, system_actor
+from shared.access import system_actor
 from shared.events import Event
 from shared.foundation import Foundation
-from shared.ids import new_id
 from shared.journal import Context
 from tests.support.servers import Mongo
 from tests.support.web import Browser
@@ -341,18 +339,6 @@ def test_the_clock_escalates_what_is_due_once_however_often_it_runs(arrive: Arri
     assert_stored_is_history(foundation, due["_id"])
 
 
-def test_a_clock_that_stands_still_is_said_on_the_work_pages(
-    arrive: Arrive, as_role: As, foundation: Foundation
-) -> None:
-    """Seen to fail without the question in the pages."""
-    case = arrive(severity="emergency")
-    later = Foundation.start(foundation.settings, lambda: datetime.now(UTC) + timedelta(hours=2, minutes=10))
-    worker = Actor(new_id("account"), "case_worker", new_id("agency"), "session", "Petugas")
-    for page in ("/en/cases", f"/en/cases/{case['case_number']}"):
-        assert "The clock has not run" not in as_role().get(page).text
-        assert "The clock has not run" in Browser(create_app(later), worker).get(page).text
-
-
 def test_a_month_of_the_clock_loses_nothing_with_restarts_and_pauses_between(
     arrive: Arrive, as_role: As, foundation: Foundation
 ) -> None:
@@ -393,7 +379,7 @@ def test_a_case_that_cannot_be_decided_on_keeps_no_other_waiting(
     clock = Foundation.start(foundation.settings, lambda: now + timedelta(hours=1))
     assert commands.sweep(clock) == 1
     assert types(foundation, whole)[1:] == ["case.deadline_breached"]
-    assert store.clock_stands_since(foundation.database, clock.clock()) is not None
+    assert lateness.look(foundation.database, clock.clock()).failing == (broken["_id"],)
 
 
 def test_the_clock_looks_at_no_case_that_is_not_due(arrive: Arrive, foundation: Foundation) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from deploy.cli.main import app
+from deploy.local.ports import free_port, wait_until
 from deploy.local.state import ROOT
 from tests.support.servers import Mongo
 
@@ -127,3 +131,50 @@ def test_status_names_the_part_that_is_away(mongo: Mongo, prefix: str):
     found = json.loads(done.stdout)
     assert {server["server"]: server["reachable"] for server in found["servers"]} == {"MongoDB": True, "Kafka": False}
     assert any("Kafka does not answer" in problem for problem in found["problems"])
+
+
+@pytest.fixture
+def late(mongo: Mongo, prefix: str) -> dict[str, str]:
+    """The settings of an instance in which a case has been due for ten minutes, and nobody looks."""
+    environ = {**os.environ}
+    for service in ("directory", "intake", "cases", "notifications", "reporting"):
+        environ |= mongo.settings_environ(service, prefix)
+    due = datetime.now(UTC) - timedelta(minutes=10)
+    mongo.client()[f"{prefix}cases"]["cases"].insert_one({"_id": "case-late", "next_at": due})
+    return environ
+
+
+@pytest.mark.mongo
+def test_status_names_a_clock_that_stands_still(late: dict[str, str]):
+    """Seen to fail without the question in status."""
+    asked = [sys.executable, "-m", "deploy.cli", "status", "--json"]
+    done = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, env=late, timeout=120)
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert any(problem.startswith("cases: the clock stands still") for problem in found["problems"])
+    [cases] = [each for each in found["services"] if each["service"] == "cases"]
+    assert 600 <= cases["clock_late_seconds"] < 700
+
+
+@pytest.mark.mongo
+def test_a_worker_tells_how_late_the_clock_is_while_no_flow_runs(late: dict[str, str]):
+    """Seen to fail with a worker that does not measure it: flows are processes of a moment, and nobody scrapes them."""
+    port = free_port()
+    command = [sys.executable, "-m", "deploy.cli", "run", "worker", "--service", "cases"]
+    worker = subprocess.Popen(
+        command, cwd=ROOT, env={**late, "RUJUKAN_METRICS_PORT": str(port)}, stdout=subprocess.DEVNULL
+    )
+
+    def told() -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                found = re.search(r"^rujukan_clock_oldest_due_seconds (\S+)", answer.read().decode(), re.MULTILINE)
+        except OSError:
+            return False
+        return found is not None and 600 <= float(found[1]) < 700
+
+    try:
+        wait_until(told, 60, "the figure")
+    finally:
+        worker.kill()
+        worker.wait(10)

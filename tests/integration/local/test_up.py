@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,8 @@ def test_it_serves_a_page_and_says_where(terminal: Terminal):
     running = terminal.wait()
     assert page(running.url) == 200
     assert f"Rujukan is running at {running.url}" in terminal.text
+    assert running.clock_pages is not None
+    assert f"on this machine only: {running.clock_pages}" in terminal.text
 
 
 def test_status_finds_nothing_wrong(terminal: Terminal):
@@ -128,6 +131,61 @@ def test_status_finds_nothing_wrong(terminal: Terminal):
     }
     assert all(server["reachable"] for server in found["servers"])
     assert len(found["services"]) == 5
+
+
+def ask(url: str, body: object = None) -> tuple[int, bytes]:
+    """What Prefect's server answers: status and content."""
+    sent = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, sent, {"Content-Type": "application/json"}), timeout=10
+        ) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, b""
+
+
+def test_the_clock_runs_and_its_pages_show_how_far_it_is(terminal: Terminal):
+    """A server that says it is healthy may schedule nothing: so a run must have been completed. Seen to fail with a
+    paused deployment of the sweep, without Prefect's pages, and with logs that stay out of them."""
+    running = terminal.wait()
+    wanted = {
+        "flows": {"name": {"any_": ["cases: deadlines"]}},
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        "limit": 1,
+    }
+
+    def completed() -> list[dict]:
+        try:
+            status, found = ask(f"{running.prefect_url}/flow_runs/filter", wanted)
+        except OSError:
+            return []
+        return json.loads(found) if status == 200 else []
+
+    wait_until(lambda: bool(completed()), 240, "a completed run of the sweep", pause=1)
+    [run] = completed()
+    assert (run["parameters"], run["name"] != "") == ({}, True)
+
+    def told() -> list[str]:
+        _, lines = ask(f"{running.prefect_url}/logs/filter", {"logs": {"flow_run_id": {"any_": [run["id"]]}}})
+        return [line["message"] for line in json.loads(lines)]
+
+    wait_until(lambda: "0 deadlines escalated" in told(), 30, f"what the run has to say, which was {told()}", pause=1)
+    assert terminal.status()["clock_pages"] == running.clock_pages
+    status, shown = ask(f"{running.clock_pages}/")
+    assert (status, b"<title>Prefect Server</title>" in shown) == (200, True)
+    settings = json.loads(ask(f"{running.clock_pages}/ui-settings")[1])
+    assert settings["available_uis"] == ["v1"], "the others ask a company that counts visitors"
+    assert settings["api_url"] == running.prefect_url
+    for path in ("/runs", "/api/flow_runs", "/ui-settings"):
+        assert ask(f"{running.url}{path}")[0] == 404, "the front door leads nobody to it"
+    assert {one.laddr.ip for one in listening(terminal.supervised("prefect").pid)} == {"127.0.0.1"}
+
+
+def listening(pid: int) -> list:
+    """The addresses on which a process and what it started wait for connections."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    return [one for member in family for one in member.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
 
 
 def test_started_twice_it_says_where_it_runs(terminal: Terminal):

@@ -1,0 +1,70 @@
+"""What the clock is started with on one machine, and what its runs tell when they fail."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from pathlib import Path
+
+import prefect
+import pytest
+
+from deploy import flows, processes
+from deploy.local import programs
+from deploy.local.state import State
+from shared.settings import SERVICES
+from shared.telemetry.runs import RunFailed, told_as
+
+
+def test_prefect_s_pages_are_those_of_this_machine_and_ask_nobody_else(tmp_path: Path):
+    """Seen to fail without the link in the place of the second pages: they ask api2.amplitude.com whatever is set."""
+    for _ in range(2):  # a second start finds what the first has made
+        server, flows = programs.clock(State(tmp_path), {}, 4321)
+    assert server.command[server.command.index("--host") + 1] == "127.0.0.1"
+    for program in (server, flows):
+        given = program.environment
+        assert given["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+        assert given["PREFECT_SERVER_UI_ENABLED"] == "true"
+        assert given["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == "http://127.0.0.1:4321"
+        assert given.get("PREFECT_LOGGING_TO_API_ENABLED", "true") == "true", "the pages show what a run says"
+    pages = Path(server.environment["PREFECT_SERVER_UI_STATIC_DIRECTORY"])
+    assert pages.is_relative_to(tmp_path), "nothing is unpacked among the libraries"
+    assert (pages / "v2").is_symlink() and not (pages / "v2").exists()
+
+
+def test_a_run_that_fails_tells_no_value(capsys: pytest.CaptureFixture[str]):
+    """Seen to fail without `from None`: Prefect writes the whole chain of errors into its database."""
+    with pytest.raises(RunFailed, match="ValueError") as failed, told_as("cases"):
+        raise ValueError("Budi Contoh")
+    assert "Budi" not in "".join(traceback.format_exception(failed.value))
+    [line] = capsys.readouterr().out.splitlines()
+    said = json.loads(line)
+    assert (said["event"], said["service"], said["role"]) == ("run_failed", "cases", "flows")
+    assert "Budi" not in line
+
+
+def test_no_flow_tells_a_value_when_it_fails(monkeypatch: pytest.MonkeyPatch):
+    """Seen to fail with a flow that does its work outside `told_as`."""
+    modules = [flows, *(processes.module(name, "flows") for name in SERVICES if processes.has_module(name, "flows"))]
+    found = [each for module in modules for each in vars(module).values() if isinstance(each, prefect.Flow)]
+    assert len(found) == 6
+    monkeypatch.delenv("MONGODB_URI", raising=False)
+    for each in found:
+        with pytest.raises(RunFailed, match="SettingsError"):
+            asyncio.run(each.fn())
+
+
+@pytest.mark.parametrize(
+    ("flow", "name", "every"),
+    [
+        ("cases: deadlines", "every-minute", 60),
+        ("intake: contents of files", "every-15-minutes", 900),
+    ],
+)
+def test_the_clock_runs_each_sweep_in_time_and_one_at_a_time(flow: str, name: str, every: int):
+    """Seen to fail without the deployment, with another interval, and without the limit."""
+    [found] = [each for each in flows.deployments() if each.flow_name == flow]
+    assert found.name == name and found.concurrency_limit == 1 and not found.paused
+    assert [(each.schedule.interval.total_seconds(), each.active) for each in found.schedules] == [(every, True)]
+    assert found.concurrency_options.collision_strategy.value == "CANCEL_NEW"
