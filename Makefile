@@ -26,8 +26,8 @@ up: install ## Start everything on this machine; Ctrl-C stops it
 demo: install ## Load the demonstration's reports into a running instance
 	@exec ./rujukan demo --state "$(STATE)"
 
-test: install ## Run every test, on free ports, beside a running instance: make test TESTS=tests/unit
-	@exec $(PYTHON) -m pytest $(TESTS)
+test: install ## Run every test, on free ports, beside a running instance: make test TESTS=tests/unit OPTIONS=--long
+	@exec $(PYTHON) -m pytest $(OPTIONS) $(TESTS)
 
 chaos: install ## Kill and trouble everything under load: make chaos SECONDS=3600 SEED=7
 	@exec $(PYTHON) -m tests.chaos.campaign --seconds $(SECONDS) $(addprefix --seed ,$(SEED)) $(addprefix --replicas ,$(REPLICAS)) $(OPTIONS)

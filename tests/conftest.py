@@ -9,28 +9,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 import structlog
 from pymongo.database import Database
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support import examples
 from tests.support.browser import NO_BROWSER
 from tests.support.scanner import NO_CLAMD
 from tests.support.servers import Kafka, Mongo
 from tests.support.templates import compile_once
 
-# Time says nothing here: machines are shared. Examples follow from the test itself, so that a failure comes again; the
-# long campaigns draw fresh ones.
-hypothesis.settings.register_profile(
-    "usual", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("usual")
+examples.use(long=False)
 compile_once()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="also run the long campaigns")
+    parser.addoption("--long", action="store_true", help="also run the long campaigns, and try fresh examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    examples.use(long=config.getoption("--long"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

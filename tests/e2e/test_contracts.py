@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.settings import SERVICES
+from tests.support.examples import fresh_seed
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1200)]
@@ -41,7 +42,7 @@ def fuzz(stack: Stack, service: str, examples: int, directory: Path, seed: int =
         "--no-color", "--warnings", "off", *LEFT_OUT,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, cwd=directory)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert done.returncode == 0, f"seed {seed}: {done.stdout[-6000:]}{done.stderr[-2000:]}"
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -52,7 +53,7 @@ def test_the_document_is_kept(stack: Stack, service: str, tmp_path: Path) -> Non
 @pytest.mark.long
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_document_is_kept_for_long(stack: Stack, service: str, tmp_path: Path) -> None:
-    fuzz(stack, service, 300, tmp_path)
+    fuzz(stack, service, 300, tmp_path, fresh_seed())
 
 
 @pytest.mark.parametrize("service", SERVICES)

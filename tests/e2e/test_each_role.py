@@ -1,5 +1,6 @@
 """Each role sends what comes to mind to every operation: no server error, an answer that the document knows, refusals
-as problems, and no identity for whom it is closed to (schemathesis; seeded, and longer by --long).
+as problems, and no identity for whom it is closed to (schemathesis; seeded, with --long longer and by a
+fresh seed, which a failure shows).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from shared.access import ROLES
 from shared.settings import SERVICES
 from tests.e2e.test_contracts import CONFIGURATION, LEFT_OUT, SEED
 from tests.support.canary import PERSON, Canary
+from tests.support.examples import fresh_seed
 from tests.support.stack import ACCOUNTS, Stack, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
@@ -57,7 +59,9 @@ def closed(role: str, canary: Canary) -> str:
     return "|".join(re.escape(canary.value(field)) for field in sorted(fields)) or r"(?!)"
 
 
-def fuzz(stack: Stack, service: str, examples: int, directory: Path, canary: Canary, places: Any) -> list[Any]:
+def fuzz(
+    stack: Stack, service: str, examples: int, directory: Path, canary: Canary, places: Any, seed: int = SEED
+) -> list[Any]:
     """What was reached, as [role, operation, status]. Fails with what schemathesis says."""
     told = directory / "told.json"
     tokens = {role: stack.client(role).token for role in ROLES if role in ACCOUNTS}
@@ -73,13 +77,13 @@ def fuzz(stack: Stack, service: str, examples: int, directory: Path, canary: Can
     command = [
         sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION),
         "run", f"{stack.url}/{service}/openapi.json",
-        "--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", str(examples), "--seed", str(SEED),
+        "--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", str(examples), "--seed", str(seed),
         "--request-timeout", "30", "--no-color", "--warnings", "off", "--generation-database", "none", *LEFT_OUT,
     ]  # fmt: skip
     environ = {**os.environ, "SCHEMATHESIS_HOOKS": "tests.e2e.each_role", "RUJUKAN_FUZZ": str(told)}
     environ["PYTHONPATH"] = str(ROOT)
     done = subprocess.run(command, capture_output=True, text=True, cwd=directory, env=environ)
-    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert done.returncode == 0, f"seed {seed}: {done.stdout[-6000:]}{done.stderr[-2000:]}"
     return [json.loads(line) for line in told.with_suffix(".reached").read_text().splitlines()]
 
 
@@ -109,4 +113,4 @@ def test_no_role_breaks_anything_or_sees_what_is_closed_to_it(
 @pytest.mark.long
 @pytest.mark.parametrize("service", SERVICES)
 def test_for_long(stack: Stack, service: str, canary: Canary, places: Any, tmp_path: Path) -> None:
-    check(fuzz(stack, service, 300, tmp_path, canary, places), service)
+    check(fuzz(stack, service, 300, tmp_path, canary, places, fresh_seed()), service)

@@ -6,9 +6,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from services.cases import store as cases_store
+from services.cases.app import create_app as cases_app
+from services.cases.handlers import handlers
+from shared.events import Event
 from shared.foundation import Foundation
 from shared.ids import new_id
+from shared.journal import Context
 from shared.settings import load
 from tests.support.canary import Canary
 
@@ -26,6 +32,21 @@ def report(foundation, as_role, canary) -> dict[str, Any]:
     kept = foundation.database.reports.find_one({"_id": answer.json["report_id"]})
     assert kept is not None
     return dict(kept)
+
+
+@pytest.fixture
+def cases(mongo, prefix, foundation, report) -> Flask:
+    """cases beside intake, with the case of that report."""
+    environ = mongo.settings_environ("cases", prefix, RUJUKAN_DEMONSTRATION="true")
+    base = Foundation.start(load("cases", environ))
+    base.journal.ensure_indexes()
+    cases_store.ensure_indexes(base.database)
+    [entry] = foundation.database["journal"].find({"stream": report["_id"]})
+    at = entry["occurred_at"]
+    data = {**entry["data"], "received_on": at.date()}
+    event = Event("e", "report.registered", "intake", report["_id"], 1, 1, at, at, data, "clerk", "c")
+    base.journal.transact(lambda unit: handlers(base)["report.registered"](event, unit), Context("system:test"))
+    return cases_app(base)
 
 
 @pytest.fixture

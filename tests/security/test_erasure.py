@@ -56,6 +56,7 @@ def test_20_an_erased_child_opens_nowhere_and_the_others_do(as_role: As, report,
 def test_20_the_receipt_says_what_was_done_and_holds_no_identity(
     as_role: As, report, canary, foundation, mongo
 ) -> None:
+    """Seen to fail with a receipt that keeps the narrative for whoever redacts it."""
     receipt = erase(as_role("supervisor"), report).json
     assert (receipt["reason"], receipt["fields"], receipt["redaction_needed"]) == ("guardian_request", 7, True)
     assert receipt["subject"] == report["children"][0]["person_id"]
@@ -99,6 +100,7 @@ def test_20_the_narrative_that_names_the_child_waits_for_its_redaction(
 
 
 def test_20_a_supervisor_erases_by_page_with_a_reason_and_a_second_thought(as_role: As, report) -> None:
+    """Seen to fail with a form that asks for no second thought, and with one that takes any reason."""
     supervisor, child = as_role("supervisor"), report["children"][0]["child_id"]
     path = f"/id/reports/{report['number']}/children/{child}/erase"
     assert "Hapus identitas anak ini" in supervisor.get(f"/id/reports/{report['number']}").text
@@ -111,6 +113,8 @@ def test_20_a_supervisor_erases_by_page_with_a_reason_and_a_second_thought(as_ro
 
 
 def test_20_only_a_supervisor_erases_and_only_once(as_role: As, report) -> None:
+    """Seen to fail with `administrator: any` at `identity.erase`, and without the look whether anything is held
+    still."""
     for role in ("intake_clerk", "case_worker", "partner_agency", "analyst", "administrator"):
         assert erase(as_role(role), report).status_code == 403
     supervisor = as_role("supervisor")

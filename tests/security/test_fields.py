@@ -4,19 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from flask import Flask
 
-from services.cases import store as cases_store
-from services.cases.app import create_app as cases_app
-from services.cases.handlers import handlers
 from shared import domain
 from shared.access import ROLES, Actor, may
 from shared.access.fields import readable
-from shared.events import Event
-from shared.foundation import Foundation
 from shared.ids import new_id
-from shared.journal import Context
-from shared.settings import load
 from shared.vault import NotReadable
 from tests.integration.intake.conftest import app, as_role, foundation  # noqa: F401
 from tests.support.canary import PERSON, Canary
@@ -25,21 +17,6 @@ from tests.support.web import Browser
 pytestmark = pytest.mark.mongo
 
 PARTS_THAT_TELL = ("/identities", "/attachments/names")
-
-
-@pytest.fixture
-def cases(mongo, prefix, foundation, report) -> Flask:
-    """cases beside intake, with the case of that report."""
-    environ = mongo.settings_environ("cases", prefix, RUJUKAN_DEMONSTRATION="true")
-    base = Foundation.start(load("cases", environ))
-    base.journal.ensure_indexes()
-    cases_store.ensure_indexes(base.database)
-    [entry] = foundation.database["journal"].find({"stream": report["_id"]})
-    at = entry["occurred_at"]
-    data = {**entry["data"], "received_on": at.date()}
-    event = Event("e", "report.registered", "intake", report["_id"], 1, 1, at, at, data, "clerk", "c")
-    base.journal.transact(lambda unit: handlers(base)["report.registered"](event, unit), Context("system:test"))
-    return cases_app(base)
 
 
 def actor(role: str) -> Actor:

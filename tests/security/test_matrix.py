@@ -16,8 +16,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from flask import Flask, session
-from flask_wtf.csrf import generate_csrf
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 from werkzeug.test import TestResponse
@@ -27,7 +25,7 @@ from shared.access.tokens import ALGORITHM, AUDIENCE, HEADER, ISSUER, issue, loa
 from shared.access.web import PUBLIC
 from shared.settings import SERVICES
 from tests.support.routes import Route, apps, routes
-from tests.support.web import ORIGIN, Browser
+from tests.support.web import ORIGIN, Browser, page_token
 
 #: What is open to everybody, and nothing else: a new public address fails until somebody writes it here.
 OPEN = {
@@ -199,16 +197,6 @@ def test_09_a_form_that_was_not_ours_is_refused(route: Route) -> None:
     if not route.name.endswith("/sign-out"):  # whose token hangs on the session instead
         own = browser.client.post(route.path, base_url=ORIGIN, data={"csrf_token": token}, headers=browser.headers())
         assert own.status_code != 403, "the token is a good one, from a page of ours"
-
-
-def page_token(browser: Browser, app: Flask) -> str:
-    """The CSRF token of a page of ours that this browser has read."""
-    with app.test_request_context(base_url=ORIGIN):
-        token: str = generate_csrf()
-        kept = dict(session)
-    with browser.client.session_transaction(base_url=ORIGIN) as own:
-        own.update(kept)
-    return token
 
 
 def bodies() -> list[tuple[Route, Mapping[str, Any]]]:

@@ -172,7 +172,8 @@ def seal_what_no_form_takes(stack: Stack, canary: Canary, report_id: str) -> Non
 
 
 def test_04_a_planted_canary_is_found_in_each_kind_of_place(stack: Stack) -> None:
-    """The search is worth something: it finds what it must never find, wherever that is, and however it is written."""
+    """A control of the search in the tests above, which finds nothing: it finds what it must never find, wherever that
+    is, and however it is written. A place that `everywhere` leaves out is missing here."""
     canary = Canary()
     reporting = stack.database()["reporting"]
     logs = stack.state / "logs"

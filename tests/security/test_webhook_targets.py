@@ -71,16 +71,19 @@ def test_10_an_address_inside_any_network_of_ours_is_refused(address):
     "address", ["8.8.8.8", "2606:4700::1111", "::ffff:808:808", "64:ff9b::808:808", "2002:808:808::1"]
 )
 def test_10_an_ordinary_public_address_is_called(address):
+    """A control of the test above. Seen to fail when `is_public` says no to every address."""
     target = guard.resolve("https://hooks.example.org/in?x=1", local=False, lookup=answering(address))
     assert target.address == address
     assert target.endpoint == guard.Endpoint("https", "hooks.example.org", 443, "/in?x=1")
 
 
 def test_10_one_forbidden_address_among_public_ones_refuses_them_all():
+    """Seen to fail when `resolve` asks for `any` public address in place of `all`."""
     assert refusal("https://hooks.example.org/", "8.8.8.8", "10.0.0.1") == "address_forbidden"
 
 
 def test_10_a_name_that_answers_differently_the_second_time_is_refused_the_second_time():
+    """Seen to fail when `resolve` remembers what a name answered (`lru_cache` around the lookup)."""
     answers = iter([["8.8.8.8"], ["127.0.0.1"]])
 
     def lookup(host, port):
@@ -93,14 +96,18 @@ def test_10_a_name_that_answers_differently_the_second_time_is_refused_the_secon
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "[::1]", "localhost", "0177.0.0.1"])
 def test_10_loopback_in_any_spelling_is_seen_through_by_the_real_resolver(host):
+    """Seen to fail with `guard.is_public` answering that every address is public."""
     with pytest.raises(Refused) as refused:
         guard.resolve(f"https://{host}/", local=False)
     assert refused.value.code in ("address_forbidden", "host_unresolvable")
 
 
 def test_10_plain_http_is_for_loopback_in_local_mode_only():
+    """Seen to fail without each of the two refusals `url_not_https`, of `parse` and of `resolve`."""
     assert refusal("http://hooks.example.org/", "8.8.8.8") == "url_not_https"
     assert refusal("http://127.0.0.1:9000/", "127.0.0.1") == "url_not_https"
+    with pytest.raises(Refused, match="url_not_https"):
+        guard.parse("http://hooks.example.org/", local=False)
     assert refusal("http://hooks.example.org/", "8.8.8.8", local=True) == "url_not_https"
     assert refusal("http://printer.local/", "192.168.1.9", local=True) == "url_not_https"
     assert refusal("https://printer.local/", "192.168.1.9", local=True) == "address_forbidden"
@@ -130,6 +137,9 @@ def test_10_plain_http_is_for_loopback_in_local_mode_only():
     ],
 )
 def test_10_an_address_that_is_not_plainly_one_is_refused_before_it_is_resolved(url, code):
+    """Seen to fail without the look at characters and length, at scheme, host, fragment and port, and at "@", each
+    alone."""
+
     def lookup(host, port):
         raise AssertionError("it was resolved")
 
@@ -139,6 +149,8 @@ def test_10_an_address_that_is_not_plainly_one_is_refused_before_it_is_resolved(
 
 
 def test_10_a_name_that_nobody_knows_is_refused_with_its_own_code():
+    """Seen to fail when the resolver's error is not caught, and when an empty answer is taken."""
+
     def lookup(host, port):
         raise socket.gaierror(8, "unknown")
 
@@ -148,6 +160,7 @@ def test_10_a_name_that_nobody_knows_is_refused_with_its_own_code():
 
 
 def test_10_the_refusal_does_not_repeat_the_address():
+    """Seen to fail when `Refused` is given the address beside its code."""
     with pytest.raises(Refused) as refused:
         guard.resolve("https://user:canary@hooks.example.org/", local=False)
     assert "canary" not in str(refused.value)

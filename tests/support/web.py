@@ -12,7 +12,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from flask import Flask
+from flask import Flask, session
+from flask_wtf.csrf import generate_csrf
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
@@ -138,3 +139,13 @@ def csrf_token(html: str) -> str:
     found = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', html)
     assert found, "the page has no form with a CSRF token"
     return found[-1]
+
+
+def page_token(browser: Browser, app: Flask) -> str:
+    """The CSRF token of a page of ours that this browser has read."""
+    with app.test_request_context(base_url=ORIGIN):
+        token: str = generate_csrf()
+        kept = dict(session)
+    with browser.client.session_transaction(base_url=ORIGIN) as own:
+        own.update(kept)
+    return token

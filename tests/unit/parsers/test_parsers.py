@@ -1,4 +1,5 @@
-"""What reads a text or file that others wrote ends with an answer or with its own error, whatever it is given.
+"""What reads a text or file that others wrote ends with an answer or with its own error, whatever it is given:
+the same examples in every run, twenty times as many fresh ones with --long.
 
 (Bodies of requests are in tests/unit/web/test_bodies.py and tests/unit/foundation/test_validation.py, messages of Kafka
 in tests/unit/foundation/test_events.py.)
@@ -10,15 +11,17 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.cases.engine import DefinitionError, read
 from services.cases.engine.guards import Guard, GuardFailed, GuardSyntaxError
 from shared.files.cleaner import sniff
 from shared.files.formats import FORMATS, Refused, safe_name
+from tests.support.examples import examples
 from tests.unit.cases.engine.cases import MISTAKES
 
+pytestmark = pytest.mark.timeout(1800)  # with --long; without it they take seconds
 SHIPPED = (MISTAKES.parent / "child_labour_referral.yaml").read_text()
 PIECES = [
     "'",
@@ -51,7 +54,7 @@ WORDS = [
 ]
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(st.integers(0, len(SHIPPED)), st.integers(0, 40), st.lists(st.sampled_from(PIECES), max_size=4).map("".join))
 def test_a_definition_that_is_damaged_anywhere_is_refused_with_its_faults(begin: int, gone: int, piece: str) -> None:
     """Failed at first: a character that YAML does not read came through as its own error, and so did depth."""
@@ -61,7 +64,7 @@ def test_a_definition_that_is_damaged_anywhere_is_refused_with_its_faults(begin:
         assert error.faults
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.text(max_size=200))
 @example("[" * 5_000)
 @example("{a: " * 2_000)
@@ -72,7 +75,7 @@ def test_a_text_that_is_no_definition_is_refused(text: str) -> None:
         read(text)
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join) | st.text(max_size=60))
 @example("(" * 500 + "true" + ")" * 500)
 @example("1 / 0 == 1")
@@ -83,7 +86,7 @@ def test_a_condition_is_answered_or_refused(text: str) -> None:
         Guard(text).holds({"severity": "high", "consents": {"services": "given"}})
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.binary(min_size=1, max_size=400))
 def test_bytes_are_of_one_format_or_refused(content: bytes) -> None:
     try:
@@ -92,7 +95,7 @@ def test_bytes_are_of_one_format_or_refused(content: bytes) -> None:
         assert error.code
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.text(max_size=400), st.sampled_from(sorted(FORMATS)))
 def test_a_name_is_a_name_and_leads_nowhere(sent: str, code: str) -> None:
     name = safe_name(sent, code)
