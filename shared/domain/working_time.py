@@ -112,6 +112,40 @@ def add_working_hours(start: datetime, hours: float) -> datetime:
     return begin
 
 
+def working_hours_before(end: datetime, hours: float) -> datetime:
+    """The last moment from which `hours` of office time pass until `end`.
+
+    Two hours before Monday 8.30 are, with offices open from 07.30 to 16.00, Friday 15.00. Raises ValueError for a
+    negative number.
+    """
+    if hours < 0:
+        raise ValueError("working hours cannot be negative")
+    moment, left, day = _utc(end), timedelta(hours=hours), wib_date(end)
+    while left:
+        office = _office_time(day)
+        if office is not None:
+            opens, closes = office
+            moment = min(moment, closes)
+            if moment - left >= opens:
+                return moment - left
+            left -= max(moment - opens, NONE)
+        day -= DAY
+    return moment
+
+
+def working_days_before(end: datetime, days: int) -> datetime:
+    """The moment `days` working days before `end`, at the same time of day in WIB. Raises ValueError for a negative
+    number."""
+    if days < 0:
+        raise ValueError("working days cannot be negative")
+    day = start = wib_date(end)
+    for _ in range(days):
+        day -= DAY
+        while not is_working_day(day):
+            day -= DAY
+    return _utc(end) - (start - day)
+
+
 def working_days_between(start: datetime, end: datetime) -> int:
     """How many working days begin after the day of `start`, up to the day of `end`; 0 if the end is not later."""
     day, last, found = wib_date(start), wib_date(end), 0

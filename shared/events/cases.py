@@ -111,7 +111,7 @@ class CaseStepRejected(OfCase):
 
 class CaseStepTaken(OfCase):
     """A step was taken, and what it recorded. `on_time`: within the deadline of the stage that it was taken in (null
-    where there is none); `ended`: the case is in a last stage now."""
+    where there is none); `ended`: the case is in a last stage now; `forgets`: facts that are no longer true of it."""
 
     step = Term(required=True)
     facts = ListOf(Part(Fact), required=True)
@@ -120,6 +120,7 @@ class CaseStepTaken(OfCase):
     on_time = Flag(required=True, allow_none=True)
     ended = Flag(required=True)
     deadlines = ListOf(Part(Deadline))
+    forgets = ListOf(Term())
 
 
 class MovedDeadline(Deadline):

@@ -25,6 +25,7 @@ def guards(definition: Definition) -> Iterator[Guard]:
         if step.when is not None:
             yield step.when
         yield from (branch.when for branch in step.to if branch.when is not None)
+        yield from step.forgets.values()
     yield from (invariant.never for invariant in definition.invariants.values())
 
 
@@ -46,6 +47,7 @@ def remembered(definition: Definition) -> set[str]:
     later = set(_begins_by(_rules(definition)))
     for step in definition.steps.values():
         later |= step.when.asks if step.when is not None else set()
+        later |= set().union(*(guard.asks for guard in step.forgets.values())) - set(step.records)
         for branch in step.to:
             later |= branch.when.asks - set(step.records) if branch.when is not None else set()
     for invariant in definition.invariants.values():

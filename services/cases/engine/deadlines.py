@@ -144,7 +144,7 @@ def _remind_at(rule: DeadlineRule, at: datetime, length: Duration, due_at: datet
     if early.unit == length.unit:
         left = length.amount - early.amount
         return later(at, left, length.unit) if left > 0 else None
-    moment = due_at - (early.after(at) - at)
+    moment = early.before(due_at)
     return moment if moment > at else None
 
 

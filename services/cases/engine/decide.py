@@ -219,11 +219,18 @@ def holds(definition: Definition, case: Case, guard: Guard, facts: Mapping[str, 
 
 def _step_taken(definition: Definition, case: Case, step: Step, facts: Any, command: Command) -> Event:
     new = dict(facts)
+    forgotten = [
+        name for name, guard in step.forgets.items() if name in case.facts and holds(definition, case, guard, new)
+    ]
+    if forgotten:
+        case = case.but(facts={name: value for name, value in case.facts.items() if name not in forgotten})
     led = (each.stage for each in step.to if each.when is None or holds(definition, case, each.when, new))
     stage = next(led, None)
     data: dict[str, Any] = {"step": step.name, "facts": new, "from_stage": case.stage}
     data["to_stage"] = stage or case.stage
     data["by"] = command.by.id
+    if forgotten:
+        data["forgets"] = forgotten
     if stage is not None:
         known = {**case.about, **case.facts, **new}
         data["deadlines"] = deadlines.written(deadlines.of_stage(definition, stage, known, command.at, command.now))

@@ -15,7 +15,9 @@ from services.cases.engine.guards import Guard
 from shared.domain.working_time import (
     add_working_days,
     add_working_hours,
+    working_days_before,
     working_days_between,
+    working_hours_before,
     working_hours_between,
 )
 
@@ -39,6 +41,14 @@ class Duration:
     def after(self, moment: datetime) -> datetime:
         """The moment that lies this long after another."""
         return later(moment, self.amount, self.unit)
+
+    def before(self, moment: datetime) -> datetime:
+        """The moment that lies this long before another."""
+        if self.unit == WORKING_DAYS:
+            return working_days_before(moment, int(self.amount))
+        if self.unit == WORKING_HOURS:
+            return working_hours_before(moment, self.amount)
+        return moment - timedelta(hours=self.amount)
 
     def between(self, start: datetime, end: datetime) -> Duration:
         """How much of this unit lies between two moments; none if the end is not after the start."""
@@ -93,7 +103,9 @@ class Step:
     """What somebody can do to a case. Without `to` the case stays where it is.
 
     `records` must be given, `may_record` can be; `when` is asked before the step, the branches of `to` after its facts
-    are in. `approved_by` are the roles of the second person, none if none is needed.
+    are in. `forgets` are facts that are no longer true of the case where their condition holds then: what was done for
+    an earlier danger is not done for a new one. `approved_by` are the roles of the second person, none if none is
+    needed.
     """
 
     name: str
@@ -103,6 +115,7 @@ class Step:
     by: tuple[str, ...]
     records: tuple[str, ...] = ()
     may_record: tuple[str, ...] = ()
+    forgets: Mapping[str, Guard] = field(default_factory=dict)
     when: Guard | None = None
     consents: tuple[str, ...] = ()
     approved_by: tuple[str, ...] = ()

@@ -70,7 +70,10 @@ def _step_rejected(_: Definition, __: Case, ___: Event) -> Changes:
 
 def _step_taken(definition: Definition, case: Case, event: Event) -> Changes:
     data = event.data
-    changes: Changes = {"stage": data["to_stage"], "facts": {**case.facts, **data["facts"]}, "awaited": None}
+    facts = {**case.facts, **data["facts"]}
+    for name in data.get("forgets", ()):
+        del facts[name]
+    changes: Changes = {"stage": data["to_stage"], "facts": facts, "awaited": None}
     if "deadlines" not in data:  # it stays where it is, and so does what is due
         return changes
     pauses = frozenset() if definition.stages[data["to_stage"]].final else case.pauses

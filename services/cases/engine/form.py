@@ -90,6 +90,7 @@ class StepForm(Named):
     to = OneOrMany("stage", BranchForm)
     records = texts()
     may_record = texts()
+    forgets = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
     when = fields.String()
     consents = texts()
     approved_by = texts()

@@ -109,8 +109,9 @@ def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
             yield ("takes_over", "values", fact), f"there is no fact {name!r}"
         elif name is None:
             yield ("takes_over", "values", fact), f"the fact {fact!r} is dropped: its values need no new words"
+        known_fact = None if name is None else definition.facts.get(name)
         for old, value in values.items():
-            if name in definition.facts and value not in definition.facts[name].values:
+            if known_fact is not None and value not in known_fact.values:
                 yield ("takes_over", "values", fact, old), f"{name} is never {value!r}"
 
 
@@ -121,6 +122,11 @@ def _of_step(definition: Definition, step: Step) -> Found:
     yield from _roles(step.approved_by, ACTS, (*path, "approved_by"))
     yield from _missing(step.records, definition.facts, "fact", (*path, "records"))
     yield from _missing(step.may_record, definition.facts, "fact", (*path, "may_record"))
+    yield from _missing(step.forgets, definition.facts, "fact", (*path, "forgets"))
+    for fact, guard in step.forgets.items():
+        yield from _of_guard(definition, guard, (*path, "forgets", fact))
+        if fact in (*step.records, *step.may_record):
+            yield (*path, "forgets", fact), f"the step records {fact!r} and cannot forget it"
     yield from _missing(step.consents, definition.consents, "consent", (*path, "consents"))
     if not step.origins:
         yield path, f"the step {step.name!r} can be taken from no stage"

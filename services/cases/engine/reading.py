@@ -136,6 +136,7 @@ class _Builder:
             Branch(branch["stage"], self._guard(branch.get("when"), (*path, "to", number, "when")))
             for number, branch in enumerate(entry["to"])
         ]
+        forgets = {fact: self._guard(text, (*path, "forgets", fact)) for fact, text in entry["forgets"].items()}
         return Step(
             name=name,
             names=_names(entry),
@@ -144,6 +145,7 @@ class _Builder:
             by=tuple(entry["by"]),
             records=tuple(entry["records"]),
             may_record=tuple(entry["may_record"]),
+            forgets={fact: guard for fact, guard in forgets.items() if guard is not None},
             when=self._guard(entry.get("when"), (*path, "when")),
             consents=tuple(entry["consents"]),
             approved_by=tuple(entry["approved_by"]),

@@ -14,6 +14,9 @@ from shared.domain.working_time import (
     is_working_day,
     start_of_day,
     wib_date,
+    working_days_before,
+    working_hours_before,
+    working_hours_between,
 )
 
 
@@ -87,8 +90,33 @@ def test_working_hours(start: str, hours: float, end: str) -> None:
     assert found.tzinfo is UTC
 
 
+@pytest.mark.parametrize(
+    ("end", "hours", "start"),
+    [
+        ("2026-11-20 12:30", 2.5, "2026-11-20 10:00"),
+        ("2026-11-23 08:30", 2, "2026-11-20 15:00"),  # over the weekend
+        ("2026-11-22 12:00", 1, "2026-11-20 15:00"),  # from a Sunday
+        ("2026-11-20 21:00", 2, "2026-11-20 14:00"),  # after closing
+        ("2026-11-20 06:00", 1, "2026-11-19 15:00"),  # before opening
+        ("2026-08-18 08:00", 1, "2026-08-14 15:30"),  # over Independence Day
+        ("2026-11-20 12:30", 0, "2026-11-20 12:30"),
+    ],
+)
+def test_so_many_working_hours_before(end: str, hours: float, start: str) -> None:
+    found = working_hours_before(wib(end), hours)
+    assert found == wib(start)
+    assert found.tzinfo is UTC
+    assert working_hours_between(found, wib(end)) == hours
+
+
+def test_so_many_working_days_before() -> None:
+    assert working_days_before(wib("2026-11-23 10:00"), 1) == wib("2026-11-20 10:00")
+    assert working_days_before(wib("2026-11-22 10:00"), 1) == wib("2026-11-20 10:00")
+    assert working_days_before(wib("2026-11-20 10:00"), 0) == wib("2026-11-20 10:00")
+
+
 def test_time_without_a_zone_and_time_backwards_are_refused() -> None:
-    for count in (add_working_days, add_working_hours):
+    for count in (add_working_days, add_working_hours, working_days_before, working_hours_before):
         with pytest.raises(ValueError, match="negative"):
             count(wib("2026-11-20 10:00"), -1)
         with pytest.raises(ValueError, match="zone"):

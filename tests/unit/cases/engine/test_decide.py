@@ -103,6 +103,14 @@ def test_an_unanswered_referral_is_reminded_escalated_once_and_asked_of_the_next
     assert played.tick(**only) == []
 
 
+def test_a_reminder_in_working_hours_is_counted_back_from_the_due_moment() -> None:
+    """Asked on a Friday at 15.00, due on Monday at 15.00, reminded two hours before. Seen to fail when the two hours
+    were counted on from the asking: the reminder came on Friday evening."""
+    played = Played().in_implementation().after(days=4, hours=5).refers()
+    due = {each.subject: each for each in played.case.deadlines}["referral-1"]
+    assert (due.due_at, due.remind_at) == (MONDAY + timedelta(days=7, hours=5), MONDAY + timedelta(days=7, hours=3))
+
+
 def test_who_has_no_next_agency_gets_a_task() -> None:
     played = Played().in_implementation().refers().after(days=30)
     assert "case.task_raised" in played.tick(suitable={"referral-1": ("agency-health",)})
