@@ -3,6 +3,7 @@ variables. (`foundation`, `as_role` and `environ` are those of the test's file.)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -54,3 +55,15 @@ def intake(environ) -> Foundation:
     foundation = Foundation.start(load("intake", environ))
     foundation.journal.ensure_indexes()
     return foundation
+
+
+@pytest.fixture
+def stored(mongo, prefix) -> Callable[[], dict[str, Any]]:
+    """Everything that is in the services' rooms, the vault and the audit log, by collection."""
+
+    def read() -> dict[str, Any]:
+        rooms = [mongo.client()[name] for name in mongo.client().list_database_names() if name.startswith(prefix)]
+        found = {f"{room.name}.{each}": room[each] for room in rooms for each in room.list_collection_names()}
+        return {name: list(collection.find().sort("_id", 1)) for name, collection in found.items()}
+
+    return read
