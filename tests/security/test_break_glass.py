@@ -17,7 +17,7 @@ from shared.foundation import Foundation
 from shared.ids import new_id
 from shared.journal import Context
 from shared.settings import load
-from tests.integration.cases.conftest import Arrive, app, arrive, as_role  # noqa: F401
+from tests.integration.cases.conftest import Arrive, app, arrive, arrived, as_role  # noqa: F401
 from tests.support.servers import Mongo
 from tests.support.web import Browser
 

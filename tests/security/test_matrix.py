@@ -220,7 +220,7 @@ def test_09_a_change_by_a_program_in_a_page_that_is_not_ours_is_refused(route: R
 
     own = browser.headers("cookie")
     assert refusal(own) == (403, "csrf"), "without the token of a page of ours"
-    assert refusal(own | {"X-CSRFToken": token[:-1] + ("b" if token[-1] == "a" else "a")}) == (403, "csrf")
+    assert refusal(own | {"X-CSRFToken": token[::-1]}) == (403, "csrf")
     for origin in ELSEWHERE:
         assert refusal(own | {"X-CSRFToken": token, "Origin": origin}) == (403, "foreign-origin"), f"from {origin}"
     unsaid = {name: value for name, value in own.items() if name != "Origin"} | {"X-CSRFToken": token}
