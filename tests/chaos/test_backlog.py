@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.mongo, pytest.mark.kafka]
 LATE = 8_000
 
 
+@pytest.mark.long  # in short: tests/integration/foundation/test_backlog.py and the histories of test_stateful.py
 def test_relay_and_worker_killed_while_live_reports_go_before_a_backlog(world: World) -> None:
     """The relay dies with its first batch sent and not marked, the worker with live reports handled before their turn.
 

@@ -30,7 +30,7 @@ def campaign(directory: Path, seconds: int, *options: str) -> dict[str, object]:
 
 @pytest.mark.timeout(400)
 def test_a_short_campaign_finds_no_difference(tmp_path: Path) -> None:
-    summary = campaign(tmp_path, 45)
+    summary = campaign(tmp_path, 35)
     done = summary["done"]
     assert isinstance(done, dict)
     killed = {what.split()[1] for what in done if what.split()[0] in plan.KILLS}

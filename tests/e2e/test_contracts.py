@@ -47,7 +47,7 @@ def fuzz(stack: Stack, service: str, examples: int, directory: Path, seed: int =
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_document_is_kept(stack: Stack, service: str, tmp_path: Path) -> None:
-    fuzz(stack, service, 8, tmp_path)
+    fuzz(stack, service, 4, tmp_path)
 
 
 @pytest.mark.long

@@ -68,7 +68,7 @@ PAGES = [
 ]
 
 
-@pytest.mark.parametrize("language", ["id", "en"])
+@pytest.mark.parametrize("language", ["id", pytest.param("en", marks=pytest.mark.long)])
 def test_every_page_and_its_error_state_is_fit_for_everybody(address, foundation, language):
     known = ids(foundation)
     with Browser() as browser:
