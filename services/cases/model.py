@@ -81,6 +81,8 @@ def published(definition: Definition, record: Record, before: Case | None, event
         data.update(about_subject(data.pop("subject")))
     if event.type != "case.clock_paused" and "deadlines" in data:
         data["deadlines"] = [_published_deadline(each) for each in data["deadlines"]]
+    if "recounted" in data:
+        data["recounted"] = [_published_deadline(each) for each in data["recounted"]]
     if event.type == "case.opened":
         return NewEvent(event.type, {**data, **_opening(definition, record, data["deadlines"])}, event.at)
     if event.type == "case.migrated":
@@ -110,6 +112,8 @@ def from_entry(entry: Mapping[str, Any]) -> Event:
         data["subject"] = data.pop("referral_id") or data.pop("report_id", None) or ""
     if entry["type"] != "case.clock_paused" and "deadlines" in data:
         data["deadlines"] = [_engine_deadline(each) for each in data["deadlines"]]
+    if "recounted" in data:
+        data["recounted"] = [_engine_deadline(each) for each in data["recounted"]]
     if entry["type"] == "case.opened":
         data["about"] = record_of(data).about()
     if entry["type"] == "case.migrated":

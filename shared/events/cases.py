@@ -111,7 +111,8 @@ class CaseStepRejected(OfCase):
 
 class CaseStepTaken(OfCase):
     """A step was taken, and what it recorded. `on_time`: within the deadline of the stage that it was taken in (null
-    where there is none); `ended`: the case is in a last stage now; `forgets`: facts that are no longer true of it."""
+    where there is none); `ended`: the case is in a last stage now; `forgets`: facts that are no longer true of it;
+    `recounted`: deadlines of the stage that have another length by what was recorded, counted from this step."""
 
     step = Term(required=True)
     facts = ListOf(Part(Fact), required=True)
@@ -121,6 +122,7 @@ class CaseStepTaken(OfCase):
     ended = Flag(required=True)
     deadlines = ListOf(Part(Deadline))
     forgets = ListOf(Term())
+    recounted = ListOf(Part(Deadline))
 
 
 class MovedDeadline(Deadline):

@@ -23,6 +23,35 @@ def of_stage(
     return [begun for rule in rules if (begun := _begin(rule, "", known, at, now)) is not None]
 
 
+def recounted(
+    definition: Definition, case: Case, known: Mapping[str, Any], at: datetime, now: datetime
+) -> list[Deadline]:
+    """The deadlines of the case's stage that have another length by what is `known` at `at`, counted from then.
+
+    What has passed stays as it is, for the clock says so; so does what ends sooner, unless it may now take longer.
+    """
+    former = {**case.about, **case.facts}
+    own = {each.name: each for each in case.deadlines if not each.subject}
+    found = []
+    for rule in definition.of_stage.get(case.stage, ()):
+        length, was = rule.length(known), rule.length(former)
+        if length is None or length == was:
+            continue
+        new = begun(rule, "", at, length, length.after(at))
+        longer = was is not None and was.after(at) < new.due_at
+        if rule.name not in own or not _stays(own[rule.name], new, longer, at, now):
+            found.append(new)
+    return found
+
+
+def _stays(each: Deadline, new: Deadline, longer: bool, at: datetime, now: datetime) -> bool:
+    """Whether a deadline stays as it is, although it would be counted anew as `new`."""
+    if LATE in (each.phase, each.before):
+        return False
+    end = each.due_at if each.left is None else each.left.after(at)
+    return end <= now or (end <= new.due_at and not longer)
+
+
 def of_report(
     definition: Definition, report_id: str, known: Mapping[str, Any], at: datetime, now: datetime
 ) -> list[Deadline]:

@@ -218,7 +218,7 @@ def holds(definition: Definition, case: Case, guard: Guard, facts: Mapping[str, 
 
 
 def _step_taken(definition: Definition, case: Case, step: Step, facts: Any, command: Command) -> Event:
-    new = dict(facts)
+    before, new = case, dict(facts)
     forgotten = [
         name for name, guard in step.forgets.items() if name in case.facts and holds(definition, case, guard, new)
     ]
@@ -231,9 +231,11 @@ def _step_taken(definition: Definition, case: Case, step: Step, facts: Any, comm
     data["by"] = command.by.id
     if forgotten:
         data["forgets"] = forgotten
+    known = {**case.about, **case.facts, **new}
     if stage is not None:
-        known = {**case.about, **case.facts, **new}
         data["deadlines"] = deadlines.written(deadlines.of_stage(definition, stage, known, command.at, command.now))
+    elif recounted := deadlines.recounted(definition, before, known, command.at, command.now):
+        data["recounted"] = deadlines.written(recounted)
     return Event("case.step_taken", data, command.at)
 
 

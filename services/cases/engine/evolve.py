@@ -74,21 +74,35 @@ def _step_taken(definition: Definition, case: Case, event: Event) -> Changes:
     for name in data.get("forgets", ()):
         del facts[name]
     changes: Changes = {"stage": data["to_stage"], "facts": facts, "awaited": None}
-    if "deadlines" not in data:  # it stays where it is, and so does what is due
+    if "deadlines" not in data:  # it stays where it is, and so does what is due, but for what is counted anew
+        if "recounted" in data:
+            anew = {each.key: each for each in _begun(definition, case, case.pauses, event, "recounted")}
+            changes["deadlines"] = tuple(({each.key: each for each in case.deadlines} | anew).values())
         return changes
     pauses = frozenset() if definition.stages[data["to_stage"]].final else case.pauses
     stay = tuple(each for each in case.deadlines if each.subject)
-    changes.update(pauses=pauses, deadlines=stay + _begun(definition, pauses, event))
+    changes.update(pauses=pauses, deadlines=stay + _begun(definition, case, pauses, event))
     return changes
 
 
-def _begun(definition: Definition, pauses: frozenset[str], event: Event) -> tuple[Deadline, ...]:
-    """The deadlines that an event begins; those that a pause of the case holds stand still from the beginning."""
-    begun = deadlines.read(event.data.get("deadlines", ()))
+def _begun(
+    definition: Definition, case: Case, pauses: frozenset[str], event: Event, those: str = "deadlines"
+) -> tuple[Deadline, ...]:
+    """The deadlines that an event begins. One that a pause of the case holds stands still from its beginning, or from
+    the pause's, if that happened later: what is entered is not always in order."""
+    begun = deadlines.read(event.data.get(those, ()))
     if not pauses:
         return begun
-    still = {name for pause in pauses for name in definition.pauses[pause].deadlines}
-    return tuple(deadlines.paused(definition, each, event.at) if each.name in still else each for each in begun)
+
+    def held(each: Deadline) -> Deadline:
+        since = [
+            case.since.get(f"pause:{pause}", event.at)
+            for pause in pauses
+            if each.name in definition.pauses[pause].deadlines
+        ]
+        return deadlines.paused(definition, each, max(event.at, min(since))) if since else each
+
+    return tuple(map(held, begun))
 
 
 def _migrated(definition: Definition, case: Case, event: Event) -> Changes:
@@ -157,7 +171,7 @@ def _task_finished(_: Definition, case: Case, event: Event) -> Changes:
 
 def _report_joined(definition: Definition, case: Case, event: Event) -> Changes:
     task = Task(event.data["task_id"], READ_REPORT, event.data["report_id"])
-    begun = _begun(definition, case.pauses, event)
+    begun = _begun(definition, case, case.pauses, event)
     return {"tasks": (*case.tasks, task), "deadlines": case.deadlines + begun}
 
 
@@ -181,7 +195,7 @@ def _requested(definition: Definition, case: Case, event: Event) -> Changes:
     referral = Referral(data["referral_id"], data["kind"], data["agency_id"], tried=tuple(data["tried"]))
     return {
         "referrals": {**case.referrals, referral.referral_id: referral},
-        "deadlines": case.deadlines + _begun(definition, case.pauses, event),
+        "deadlines": case.deadlines + _begun(definition, case, case.pauses, event),
         # Whoever asks again has seen to the task of finding somebody for this kind of service.
         "tasks": tuple(task for task in case.tasks if _kind_of(case, task) != referral.kind),
     }
@@ -197,7 +211,7 @@ def _released(_: Definition, case: Case, event: Event) -> Changes:
 
 def _accepted(definition: Definition, case: Case, event: Event) -> Changes:
     changes = _with_referral(case, event, state=ACCEPTED, claimed_by=event.data["by"])
-    return changes | {"deadlines": _left(case, event) + _begun(definition, case.pauses, event)}
+    return changes | {"deadlines": _left(case, event) + _begun(definition, case, case.pauses, event)}
 
 
 def _service_started(_: Definition, case: Case, event: Event) -> Changes:

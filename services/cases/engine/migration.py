@@ -166,7 +166,7 @@ def _running(new: Definition, moved: Case, past: _Past) -> Iterator[tuple[Deadli
     """The rules that the case is under, what each is about, and the place in the history at which its time began."""
     for rule in new.deadlines.values():
         if moved.stage in rule.stages:
-            yield rule, "", past.stage_began()
+            yield rule, "", past.counted(rule.name)
     for task in moved.unread():
         for rule in new.of_reports():
             yield rule, task.subject, past.report_joined(task.task_id)
@@ -239,11 +239,17 @@ class _Past:
         self._about = case.about
         self._still = _still(old, history)
 
-    def stage_began(self) -> int:
-        """Where in the history the case came to its stage."""
-        return max(
+    def counted(self, name: str) -> int:
+        """Where in the history a deadline of the case's stage began, or was counted anew."""
+        began = max(
             at for at, event in enumerate(self.history) if event.type in BEGINS_STAGE and "deadlines" in event.data
         )
+        anew = (at for at in range(began, len(self.history)) if name in self._recounted(at))
+        return max(anew, default=began)
+
+    def _recounted(self, index: int) -> set[str]:
+        entries = self.history[index].data.get("recounted", ())
+        return {self._mapping.deadline(each["name"]) for each in entries}
 
     def referral_began(self, referral_id: str, type_name: str) -> int:
         """Where in the history a referral was requested, or accepted."""
@@ -267,6 +273,8 @@ class _Past:
                 facts = dict(event.data["facts"])
             elif event.type == "case.step_taken":
                 facts.update(event.data["facts"])
+                for name in event.data.get("forgets", ()):
+                    del facts[name]
         joined = self.history[index].type == "case.report_joined"
         reported = self.history[index].data["about"] if joined else {}
         return {**self._about, **self._mapping.translated(facts), **reported}

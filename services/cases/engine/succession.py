@@ -26,7 +26,7 @@ from services.cases.engine.commands import (
 from services.cases.engine.definition import Definition
 from services.cases.engine.state import Case, Event
 
-STAGE = "stage"
+STAGE, RECOUNTED = "stage", "recounted"
 _BY_NAME = {
     "case.consent_given": "consent",
     "case.consent_withdrawn": "consent",
@@ -40,7 +40,7 @@ def begins(event: Event) -> str | None:
     if event.type.startswith("referral."):
         return str(event.data["referral_id"])
     if event.type == "case.step_taken":
-        return STAGE if "deadlines" in event.data else None
+        return STAGE if "deadlines" in event.data else RECOUNTED if "recounted" in event.data else None
     kind = _BY_NAME.get(event.type)
     return None if kind is None else f"{kind}:{event.data[kind]}"
 
@@ -76,6 +76,7 @@ def _followed(definition: Definition, case: Case, command: Command) -> Iterator[
         case PauseClock():
             # Dated before what it holds, a pause would leave more of a deadline than it ever had.
             yield since.get(STAGE)
+            yield since.get(RECOUNTED)
             yield from _paused(definition, case, command.pause)
         case ResumeClock():
             yield from _paused(definition, case, command.pause)
