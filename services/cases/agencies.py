@@ -84,6 +84,17 @@ def remember(unit: Unit, event: Heard) -> None:
     unit.update(unit.database[AGENCIES], {"_id": event.data["agency_id"]}, {"$set": facts}, upsert=True)
 
 
+def works_for(database: Database, actor: Actor) -> str:
+    """The kind of the agency that somebody works for; empty if it has none that is known. Raises Unavailable."""
+    with reachable():
+        return _kind(database[AGENCIES].find_one({"_id": actor.agency_id}, {"kind": 1}))
+
+
+def works_for_now(unit: Unit, actor: Actor) -> str:
+    """The same as a unit of work sees it."""
+    return _kind(unit.read(unit.database[AGENCIES], actor.agency_id or ""))
+
+
 def to_choose(database: Database, kind: ReferralKind, kecamatan: str) -> list[Agency]:
     """The agencies among which a case worker chooses, in the order of `can_be_asked`."""
     with reachable():
@@ -115,6 +126,10 @@ def count_asked(unit: Unit, events: Iterable[Event]) -> None:
     for event in events:
         if event.type == "referral.requested":
             unit.update(unit.database[AGENCIES], {"_id": event.data["agency_id"]}, {"$inc": {"asked": 1}})
+
+
+def _kind(agency: Mapping[str, Any] | None) -> str:
+    return "" if agency is None else str(agency["kind"])
 
 
 def _of(kind: ReferralKind) -> dict[str, Any]:

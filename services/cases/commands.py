@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from services.cases import agencies, definitions, lateness, model, store
-from services.cases.engine import Case, Event, Refusal, commands, decide, earliest, evolve
+from services.cases.engine import Case, Definition, Event, Refusal, commands, decide, earliest, evolve
 from services.cases.engine.refusals import reason
 from shared.access import Actor, system_actor
 from shared.domain import areas_served, services_given
@@ -64,8 +64,7 @@ class Order:
     occurred_on: date | None = None
 
 
-_STEPS: Mapping[str, Callable[[Order, dict[str, Any]], commands.Command]] = {
-    "take_step": lambda order, said: commands.TakeStep(step=order.subject, facts=order.facts, **said),
+_OTHERS: Mapping[str, Callable[[Order, dict[str, Any]], commands.Command]] = {
     "approve": lambda order, said: commands.Approve(**said),
     "reject": lambda order, said: commands.Reject(**said),
     "give_consent": lambda order, said: commands.GiveConsent(consent=order.subject, **said),
@@ -81,8 +80,8 @@ _STEPS: Mapping[str, Callable[[Order, dict[str, Any]], commands.Command]] = {
     "complete": lambda order, said: commands.Complete(referral_id=order.subject, outcome=order.outcome, **said),
     "revoke": lambda order, said: commands.Revoke(referral_id=order.subject, reason=order.reason, **said),
 }
-REQUEST = "request_referral"
-COMMANDS = (*_STEPS, REQUEST)
+TAKE_STEP, REQUEST = "take_step", "request_referral"
+COMMANDS = (TAKE_STEP, *_OTHERS, REQUEST)
 OF_AN_AGENCY = ("claim", "release", "accept", "decline", "start_service", "complete")
 """What an agency does to a referral that was asked of it."""
 
@@ -322,7 +321,8 @@ def _carried_out(
     foundation: Foundation, unit: Unit, actor: Actor, record: model.Record, case: Case, order: Order, referral_id: str
 ) -> Case:
     now = foundation.clock()
-    command = _dated(case, _command(unit, order, {"by": actor, "at": now, "now": now}, referral_id), order.occurred_on)
+    asked = _command(unit, definitions.of(case.definition), order, {"by": actor, "at": now, "now": now}, referral_id)
+    command = _dated(case, asked, order.occurred_on)
     events = _decided(case, command)
     agencies.count_asked(unit, events)
     after = write(unit, record, case, events)
@@ -330,9 +330,15 @@ def _carried_out(
     return after
 
 
-def _command(unit: Unit, order: Order, said: dict[str, Any], referral_id: str) -> commands.Command:
+def _command(
+    unit: Unit, definition: Definition, order: Order, said: dict[str, Any], referral_id: str
+) -> commands.Command:
+    if order.command == TAKE_STEP:
+        step = definition.steps.get(order.subject)
+        works_for = agencies.works_for_now(unit, said["by"]) if step and step.agency_kinds else None
+        return commands.TakeStep(step=order.subject, facts=order.facts, works_for=works_for, **said)
     if order.command != REQUEST:
-        return _STEPS[order.command](order, said)
+        return _OTHERS[order.command](order, said)
     agency = unit.read(unit.database[agencies.AGENCIES], order.agency_id)
     if agency is None or not agency["active"]:
         raise Refused(Refusal((reason("unknown_agency"),)))

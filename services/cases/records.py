@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from services.cases import commands, definitions, glass, model, store, texts
+from services.cases import agencies, commands, definitions, glass, model, store, texts
 from services.cases.engine import Definition, Possible, Refusal, available
 from services.cases.engine.state import ACCEPTED, IN_SERVICE
 from shared import domain
@@ -97,8 +97,11 @@ def own_agency(action: str) -> str | None:
 
 def possible(found: Mapping[str, Any]) -> list[Possible]:
     """Every command on a case, with what stands in this actor's way."""
-    _, state = store.read(current_foundation().database, found)
-    return available(definitions.of(found["workflow"]), state, current_actor(), current_foundation().clock())
+    foundation, actor, definition = current_foundation(), current_actor(), definitions.of(found["workflow"])
+    _, state = store.read(foundation.database, found)
+    asked = any(step.agency_kinds for step in definition.steps.values())
+    works_for = agencies.works_for(foundation.database, actor) if asked else None
+    return available(definition, state, actor, foundation.clock(), works_for)
 
 
 def possible_on_case(found: Mapping[str, Any]) -> list[Possible]:

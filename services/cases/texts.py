@@ -18,6 +18,7 @@ from shared.web.language import N_
 #: Why something is not possible, by the code of the reason.
 REASONS = {
     "wrong_role": N_("This is for others: %(needed)s."),
+    "wrong_office": N_("This step is for people of other agencies: %(needed)s."),
     "wrong_stage": N_("Not in the stage that the case is in: %(stage)s."),
     "awaits_approval": N_("A second person has to decide on this first: %(step)s."),
     "nothing_awaited": N_("Nothing waits for a second person."),
@@ -98,7 +99,7 @@ FIELDS = {
 }
 OF_FACTS = ("fact_missing", "fact_not_asked", "fact_unknown_value")
 #: Reasons that concern who asks.
-OF_THE_ACTOR = ("wrong_role", "wrong_agency", "own_proposal")
+OF_THE_ACTOR = ("wrong_role", "wrong_office", "wrong_agency", "own_proposal")
 
 #: What a command is called, but for a step, which has a name of its own; %(name)s is what it is about.
 COMMANDS = {
@@ -260,7 +261,9 @@ def reason(definition: Definition, found: Reason) -> str:
 
 
 def _needed(code: str, needed: str) -> str:
-    return label("agency_kind", needed) if code == "wrong_agency_kind" else gettext(ROLE_NAMES[needed])
+    return (
+        label("agency_kind", needed) if code in ("wrong_agency_kind", "wrong_office") else gettext(ROLE_NAMES[needed])
+    )
 
 
 def event(definition: Definition, entry: Mapping[str, Any]) -> str:

@@ -39,19 +39,21 @@ class Possible:
         return not self.reasons
 
 
-def available(definition: Definition, case: Case, actor: Actor, now: datetime) -> list[Possible]:
-    """Every command that there is for this case, in the definition's order."""
+def available(
+    definition: Definition, case: Case, actor: Actor, now: datetime, works_for: str | None = None
+) -> list[Possible]:
+    """Every command that there is for this case, in the definition's order. `works_for` as in `commands.TakeStep`."""
     return [
         Possible(name, subject, tuple(situation(definition, case, command)))
-        for name, subject, command in _all(definition, case, actor, now)
+        for name, subject, command in _all(definition, case, actor, now, works_for)
     ]
 
 
 def _all(
-    definition: Definition, case: Case, actor: Actor, now: datetime
+    definition: Definition, case: Case, actor: Actor, now: datetime, works_for: str | None
 ) -> Iterator[tuple[str, str, commands.Command]]:
     for step in definition.steps:
-        yield "take_step", step, commands.TakeStep(by=actor, at=now, now=now, step=step)
+        yield "take_step", step, commands.TakeStep(by=actor, at=now, now=now, step=step, works_for=works_for)
     yield "approve", "", commands.Approve(by=actor, at=now, now=now)
     yield "reject", "", commands.Reject(by=actor, at=now, now=now)
     for consent in definition.consents:

@@ -47,9 +47,11 @@ class JoinReport(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class TakeStep(Command):
-    """Take a step of the definition, with the facts that it records."""
+    """Take a step of the definition, with the facts that it records. `works_for` is the kind of the agency of whoever
+    takes it, empty if it has none; unknown (None) where a history is played again."""
 
     step: str
+    works_for: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -133,8 +133,10 @@ def _opened(definition: Definition, command: Open) -> Iterator[Event]:
     yield from joining.received(command)
 
 
-def _step_situation(definition: Definition, case: Case, step: Step, command: Command) -> Iterator[Reason]:
+def _step_situation(definition: Definition, case: Case, step: Step, command: TakeStep) -> Iterator[Reason]:
     yield from _role(step.by, command)
+    if step.agency_kinds and command.works_for is not None and command.works_for not in step.agency_kinds:
+        yield reason("wrong_office", needed=", ".join(step.agency_kinds))
     if case.stage not in step.origins:
         yield reason("wrong_stage", stage=case.stage)
     if case.awaited is not None:

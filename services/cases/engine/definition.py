@@ -104,8 +104,8 @@ class Step:
 
     `records` must be given, `may_record` can be; `when` is asked before the step, the branches of `to` after its facts
     are in. `forgets` are facts that are no longer true of the case where their condition holds then: what was done for
-    an earlier danger is not done for a new one. `approved_by` are the roles of the second person, none if none is
-    needed.
+    an earlier danger is not done for a new one. `by` are the roles that take it, in an agency of one of `agency_kinds`
+    (of any, if none is named); `approved_by` are the roles of the second person, none if none is needed.
     """
 
     name: str
@@ -113,6 +113,7 @@ class Step:
     origins: tuple[str, ...]
     to: tuple[Branch, ...]
     by: tuple[str, ...]
+    agency_kinds: tuple[str, ...] = ()
     records: tuple[str, ...] = ()
     may_record: tuple[str, ...] = ()
     forgets: Mapping[str, Guard] = field(default_factory=dict)

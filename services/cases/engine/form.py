@@ -87,6 +87,7 @@ class BranchForm(Schema):
 class StepForm(Named):
     origins = texts(required=True, data_key="from")
     by = texts(required=True)
+    agency_kinds = texts()
     to = OneOrMany("stage", BranchForm)
     records = texts()
     may_record = texts()

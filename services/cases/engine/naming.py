@@ -119,6 +119,7 @@ def _of_step(definition: Definition, step: Step) -> Found:
     path: Path = ("steps", step.name)
     yield from _missing(step.origins, definition.stages, "stage", (*path, "from"))
     yield from _roles(step.by, ACTS, (*path, "by"))
+    yield from _agency_kinds(step.agency_kinds, path)
     yield from _roles(step.approved_by, ACTS, (*path, "approved_by"))
     yield from _missing(step.records, definition.facts, "fact", (*path, "records"))
     yield from _missing(step.may_record, definition.facts, "fact", (*path, "may_record"))
@@ -170,7 +171,7 @@ def _of_referral(definition: Definition, kind: ReferralKind) -> Found:
     path: Path = ("referrals", kind.name)
     declared = {**domain.identifying_fields("person"), **domain.identifying_fields("report")}
     fields = [name for name, field in declared.items() if field.referred]
-    yield from _missing(kind.agency_kinds, domain.codes("agency_kind"), "kind of agency", (*path, "agency_kinds"))
+    yield from _agency_kinds(kind.agency_kinds, path)
     if kind.service_kind is not None:
         yield from _of_service_kind(kind, kind.service_kind, path)
     yield from _missing(kind.stages, definition.stages, "stage", (*path, "stages"))
@@ -233,6 +234,10 @@ def _roles(names: Iterable[str], action: str, path: Path) -> Found:
     for number, name in enumerate(names):
         if name in ROLES and name not in right.roles:
             yield (*path, number), f"{name!r} has no right to {action}, only {', '.join(right.roles)}"
+
+
+def _agency_kinds(names: Iterable[str], path: Path) -> Found:
+    yield from _missing(names, domain.codes("agency_kind"), "kind of agency", (*path, "agency_kinds"))
 
 
 def _missing(

@@ -143,6 +143,7 @@ class _Builder:
             origins=tuple(entry["origins"]),
             to=tuple(branches),
             by=tuple(entry["by"]),
+            agency_kinds=tuple(entry["agency_kinds"]),
             records=tuple(entry["records"]),
             may_record=tuple(entry["may_record"]),
             forgets={fact: guard for fact, guard in forgets.items() if guard is not None},

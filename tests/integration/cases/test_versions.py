@@ -359,3 +359,28 @@ def test_a_replay_through_its_own_version_gives_the_stored_case(
     _, kept = model.from_document(stored(foundation, case))
     assert played.refused == []
     assert played.case.but(awaited=None) == kept.but(awaited=None)
+
+
+def test_a_step_of_one_kind_of_agency_is_refused_to_people_of_another(
+    city: Path, arrive: Arrive, agency: Callable[..., str], as_role: As
+) -> None:
+    """By API and page alike. Seen to fail when the command did not say for which kind of agency somebody works, and
+    when `available` did not."""
+    first = city / "first.yaml"
+    first.write_text(
+        first.read_text(encoding="utf-8").replace(
+            "    from: [screening]\n    by: [case_worker, supervisor]\n",
+            "    from: [screening]\n    by: [case_worker, supervisor]\n    agency_kinds: [uptd_ppa]\n",
+        ),
+        encoding="utf-8",
+    )
+    definitions.known.cache_clear()
+    case, unit = arrive(), agency("uptd_ppa")
+    stranger, own = as_role("case_worker", agency("social_office")), as_role("case_worker", unit)
+    refused = screen(stranger, case)
+    assert (refused.status_code, refused.get_json()["reasons"][0]["code"]) == (403, "wrong_office")
+    path = f"{CASES}/{case['case_number']}/available"
+    for person, possible in ((stranger, False), (own, True)):
+        offered = person.api("GET", path).get_json()["items"]
+        assert [each["possible"] for each in offered if each["subject"] == "screen"] == [possible]
+    assert screen(own, case).status_code == 200

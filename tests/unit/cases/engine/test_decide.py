@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.cases.engine import Refusal, commands
+from services.cases.engine import Refusal, available, commands
 from tests.unit.cases.engine.cases import CLOCK, DOCTOR, MONDAY, NURSE, POLICE, SUPERVISOR, WORKER, Played, shipped
 
 DAY = timedelta(days=1)
@@ -271,3 +271,19 @@ def test_the_clock_is_asked_for_when_something_is_due_next() -> None:
     assert played.case.next_at == MONDAY + timedelta(hours=2)
     played.after(hours=2).tick()
     assert played.case.next_at is None
+
+
+def test_a_step_of_one_kind_of_agency_is_taken_by_its_people() -> None:
+    """Whose agency is not known takes it in histories only, which are played again. Seen to fail without the question."""
+    shipped_steps = shipped().steps
+    screen = replace(shipped_steps["screen"], agency_kinds=("uptd_ppa",))
+    played = Played(replace(shipped(), steps={**shipped_steps, "screen": screen}))
+    taken = {"step": "screen", "facts": {"risk": "low"}}
+    for other in ("social_office", ""):
+        assert played.refused(commands.TakeStep, WORKER, works_for=other, **taken) == ("wrong_office",)
+        offered = available(played.definition, played.case, WORKER, played.now, other)
+        assert [each.reasons[0].code for each in offered if each.subject == "screen"] == ["wrong_office"]
+    own = available(played.definition, played.case, WORKER, played.now, "uptd_ppa")
+    assert [each.now for each in own if each.subject == "screen"] == [True]
+    assert not isinstance(played.tries(commands.TakeStep, WORKER, **taken), Refusal)
+    played.does(commands.TakeStep, WORKER, works_for="uptd_ppa", **taken)
