@@ -110,7 +110,7 @@ def _of_taking_over(definition: Definition, mapping: TakesOver) -> Found:
         elif name is None:
             yield ("takes_over", "values", fact), f"the fact {fact!r} is dropped: its values need no new words"
         for old, value in values.items():
-            if name in definition.facts and value not in definition.facts[name].values:
+            if name is not None and name in definition.facts and value not in definition.facts[name].values:
                 yield ("takes_over", "values", fact, old), f"{name} is never {value!r}"
 
 
