@@ -261,9 +261,7 @@ def reason(definition: Definition, found: Reason) -> str:
 
 
 def _needed(code: str, needed: str) -> str:
-    return (
-        label("agency_kind", needed) if code in ("wrong_agency_kind", "wrong_office") else gettext(ROLE_NAMES[needed])
-    )
+    return gettext(ROLE_NAMES[needed]) if code == "wrong_role" else label("agency_kind", needed)
 
 
 def event(definition: Definition, entry: Mapping[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """All that people can do to a case, gone through without any of the check's shortcuts: to hold the check against it.
 
-It knows `decide` and `evolve`, and nothing of explore.py. No two values, kinds, or states of referrals count as one.
+It knows `decide` and `evolve`, and nothing of explore.py. No two values, kinds, or states of referrals count as one; of
+the roles that may do the same, one does it.
 """
 
 from __future__ import annotations
@@ -73,10 +74,10 @@ def _commands(definition: Definition, case: Case, referrals: int) -> Iterator[co
 
     for step in definition.steps.values():
         if case.stage in step.origins:
-            for role, facts in product(step.by, _facts(definition, step.records, step.may_record)):
+            for role, facts in product(step.by[:1], _facts(definition, step.records, step.may_record)):
                 yield commands.TakeStep(**said(1, role), step=step.name, facts=facts)
     if case.awaited is not None:
-        for role in definition.steps[case.awaited.step].approved_by:
+        for role in definition.steps[case.awaited.step].approved_by[:1]:
             yield commands.Approve(**said(2, role))
             yield commands.Reject(**said(2, role))
     for role in definition.managed_by[:1]:

@@ -274,7 +274,8 @@ def test_the_clock_is_asked_for_when_something_is_due_next() -> None:
 
 
 def test_a_step_of_one_kind_of_agency_is_taken_by_its_people() -> None:
-    """Whose agency is not known takes it in histories only, which are played again. Seen to fail without the question."""
+    """Whose agency is not known takes it in histories only, which are played again. Seen to fail without the
+    question."""
     shipped_steps = shipped().steps
     screen = replace(shipped_steps["screen"], agency_kinds=("uptd_ppa",))
     played = Played(replace(shipped(), steps={**shipped_steps, "screen": screen}))
