@@ -110,7 +110,7 @@ def histories(number: int, steps: int, fresh: bool = False) -> settings:
 
 @pytest.mark.timeout(600)
 def test_every_history_keeps_the_promises(world: World) -> None:
-    run_state_machine_as_test(lambda: Promises(world, None), settings=histories(20, 30))
+    run_state_machine_as_test(lambda: Promises(world, None), settings=histories(12, 30))
 
 
 @pytest.mark.timeout(600)
