@@ -38,11 +38,11 @@ FORMS = {None: ["/sign-in"],
                          "/reports/{report}/children/{child}/correction"]}  # fmt: skip
 
 
-def in_languages(roles: Iterable[str | None]) -> Iterator[Any]:
+def in_languages(roles: Iterable[str | None]) -> list[Any]:
     """Each role in Indonesian and in English; of English a short run looks at the supervisor's alone, who sees most."""
-    for role in roles:
-        yield pytest.param(role, "id", id=f"{role}-id")
-        yield pytest.param(role, "en", id=f"{role}-en", marks=() if role == "supervisor" else pytest.mark.long)
+    indonesian = [pytest.param(role, "id", id=f"{role}-id") for role in roles]
+    english = [(role, () if role == "supervisor" else pytest.mark.long) for role in roles]
+    return indonesian + [pytest.param(role, "en", id=f"{role}-en", marks=marks) for role, marks in english]
 
 
 #: Our numbers in the title of a page.
