@@ -91,7 +91,7 @@ def give(number: str, command: str) -> ResponseReturnValue:
         case["version"],
         records.possible_on_case(case),
         url_for(".show", number=case["case_number"]),
-        lambda version, order: commands.act(foundation, actor, case["_id"], version, order, None),
+        lambda version, order, sent: commands.act(foundation, actor, case["_id"], version, order, sent),
         choice,
     )
     return command_pages.give(asked, request.method == "POST")

@@ -55,7 +55,7 @@ def give(referral_id: str, command: str) -> ResponseReturnValue:
         found["version"],
         records.possible_on_referral(found),
         url_for(".show", referral_id=found["_id"]),
-        lambda version, order: commands.answer(foundation, actor, found, version, order, None),
+        lambda version, order, sent: commands.answer(foundation, actor, found, version, order, sent),
     )
     return command_pages.give(asked, request.method == "POST")
 
