@@ -60,7 +60,7 @@ class Cases(MethodView):
     def get(self, question: dict[str, Any]) -> Any:
         """The work queue: cases, the most urgent first, without identities."""
         number, size = question["page"], question["page_size"]
-        cases, total = store.queue(current_foundation().database, number, size, question)
+        cases, total = store.queue(current_foundation().database, number, size, question, current_actor())
         return one_page([shown(case) for case in cases], question, total)
 
 

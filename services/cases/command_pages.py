@@ -15,14 +15,16 @@ from services.cases.commands import Order
 from services.cases.engine import Possible
 from services.cases.forms import CommandForm, command_form
 from shared.domain.working_time import wib_date
-from shared.journal import VersionConflict
+from shared.journal import Command
 from shared.web import Problem, current_foundation
+from shared.web.attempts import attempt, command_of_form
 
 
 @dataclass(frozen=True)
 class Asked:
     """A command that somebody gives by page. `shown` is the case (or what is known of it) for its words, `back` the
-    page it was begun on, `carry_out` does it for a version and an order."""
+    page it was begun on, `carry_out` does it for a version, an order, and the command that makes a second click no
+    second order."""
 
     command: str
     subject: str
@@ -30,7 +32,7 @@ class Asked:
     version: int
     possible: Iterable[Possible]
     back: str
-    carry_out: Callable[[int, Order], Any]
+    carry_out: Callable[[int, Order, Command], Any]
     agencies: Iterable[Mapping[str, Any]] = field(default_factory=list)
 
 
@@ -38,8 +40,14 @@ def give(asked: Asked, sent: bool) -> ResponseReturnValue:
     """The form of the command, or what became of the one that was `sent`. Raises Problem 404 for no such command."""
     definition = definitions.of(asked.shown["workflow"])
     found = next((e for e in asked.possible if (e.command, e.subject) == (asked.command, asked.subject)), None)
+    foundation = current_foundation()
+    given = command_of_form(foundation.settings.secret_key) if sent else None
     if found is None:
-        raise Problem(404, "not_found")
+        # What ends with a command (a task, a referral) is there no more when that comes a second time.
+        if given is None or foundation.journal.answer_of(given) is None:
+            raise Problem(404, "not_found")
+        flash(_("It is recorded."), "success")
+        return redirect(asked.back, 303)
     title = texts.command(definition, asked.shown, asked.command, asked.subject)
     if not found.now and not sent:
         flash(" ".join(texts.reason(definition, each) for each in found.reasons))
@@ -47,21 +55,16 @@ def give(asked: Asked, sent: bool) -> ResponseReturnValue:
     kind = next((each["kind"] for each in asked.shown["referrals"] if each["referral_id"] == asked.subject), "")
     make = command_form(definition, asked.command, asked.subject, kind, asked.agencies)
     form = make() if sent else _empty(make, asked.version)
-    if not sent or not form.validate_on_submit():
+    if given is None or not form.validate_on_submit():
         return _page(asked, title, form), 422 if sent else 200
-    version = form.version.number
-    try:
+
+    def carry_out() -> None:
         with records.refusals(asked.shown):
-            asked.carry_out(version, form.order(asked.command, asked.subject))
-    except Problem as problem:
-        if problem.errors and form.refuse(problem.errors):
-            return _page(asked, title, form), 422
-        flash(problem.advice if not problem.errors else problem.errors[0]["message"])
-        return redirect(asked.back, 303)
-    except VersionConflict:
-        flash(_("Somebody else changed this in the meantime. This is how it stands now."))
-        return redirect(asked.back, 303)
-    flash(_("Recorded: %(what)s.", what=title), "success")
+            asked.carry_out(form.version.number, form.order(asked.command, asked.subject), given)
+
+    done = _("Recorded: %(what)s.", what=title) if found.now else _("It is recorded.")
+    if not attempt(carry_out, done, form.refuse):
+        return _page(asked, title, form), 422
     return redirect(asked.back, 303)
 
 

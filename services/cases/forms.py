@@ -11,6 +11,7 @@ from wtforms.validators import InputRequired, Optional
 from services.cases import commands, texts
 from services.cases.agencies import full
 from services.cases.engine import Definition
+from shared.web.attempts import KeyField
 from shared.web.forms import DateField, Form, RadioField, VersionField
 from shared.web.labels import agency_label
 
@@ -22,6 +23,7 @@ UNDATED = ("approve", "reject", "claim", "release", "finish_task")
 class CommandForm(Form):
     """A command on the version of the case or referral that the page shows. `command_form` adds what it needs."""
 
+    key = KeyField()
     version = VersionField()
 
     def order(self, command: str, subject: str) -> commands.Order:

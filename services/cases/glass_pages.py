@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
-import wtforms
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -14,9 +12,9 @@ from wtforms.validators import InputRequired
 
 from services.cases import glass, records, texts
 from shared.access import current_actor, may, requires
-from shared.journal import VersionConflict
+from shared.journal import Command
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
-from shared.web.conditions import command_of
+from shared.web.attempts import KeyField, attempt, command_of_form, new_key
 from shared.web.forms import CheckboxField, Form, RadioField, VersionField, version_of
 from shared.web.labels import labels
 
@@ -26,7 +24,7 @@ blueprint = Blueprint("glass", __name__, url_prefix="/break-glass")
 class BreakForm(Form):
     """Why, and that it is meant. The key makes a second click the same grant."""
 
-    key = wtforms.HiddenField(default=lambda: str(uuid.uuid4()))
+    key = KeyField()
     reason = RadioField(
         _l("Why do you need it?"), choices=lambda: labels("break_glass_reason"), validators=[InputRequired()]
     )
@@ -39,6 +37,7 @@ class BreakForm(Form):
 class ReviewForm(Form):
     """The judgement on the version of the grant that the page shows."""
 
+    key = KeyField()
     version = VersionField()
     result = RadioField(
         _l("Was it justified?"), choices=lambda: labels("break_glass_result"), validators=[InputRequired()]
@@ -81,16 +80,10 @@ def new() -> ResponseReturnValue:
     back = url_for("cases.show", number=case["case_number"])
     form = BreakForm()
     if request.method == "POST" and form.validate_on_submit():
-        secret = current_foundation().settings.secret_key
-        key = command_of(secret, form.key.data or "", {"case": case["_id"], "reason": form.reason.data})
-        try:
-            records.break_glass(case, str(form.reason.data), key)
-        except Problem as problem:
-            if problem.status != 409:
-                raise
-            flash(problem.advice)
-        else:
-            flash(_("The identities of this case are open to you for an hour. All supervisors see that."), "success")
+        attempt(
+            lambda: records.break_glass(case, str(form.reason.data), _command()),
+            _("The identities of this case are open to you for an hour. All supervisors see that."),
+        )
         return redirect(back, 303)
     page = render_template("cases/break_glass.html", form=form, case=case, back=back)
     return page, 422 if request.method == "POST" else 200
@@ -109,9 +102,10 @@ def show(grant_id: str) -> ResponseReturnValue:
 def end(grant_id: str) -> ResponseReturnValue:
     """Shuts one's own grant."""
     grant = records.grant(grant_id, "break_glass.use")
+    version = version_of(request.form.get("version"))
     return _done(
         grant,
-        lambda: glass.end(current_foundation(), current_actor(), grant["_id"], version_of(request.form.get("version"))),
+        lambda: glass.end(current_foundation(), current_actor(), grant["_id"], version, _command()),
         _("It is shut."),
     )
 
@@ -127,25 +121,24 @@ def review(grant_id: str) -> ResponseReturnValue:
     version, result = form.version.number, str(form.result.data)
     return _done(
         grant,
-        lambda: glass.review(current_foundation(), current_actor(), grant["_id"], version, result),
+        lambda: glass.review(current_foundation(), current_actor(), grant["_id"], version, result, _command()),
         _("The review is recorded."),
     )
 
 
 def _done(grant: dict[str, Any], change: Any, words: str) -> ResponseReturnValue:
     """Carries out a change of a grant, says what came of it, and shows the grant as it stands now."""
-    try:
+
+    def carry_out() -> None:
         with records.glass_refusals():
             change()
-    except Problem as problem:
-        if problem.status not in (403, 409):
-            raise
-        flash(problem.advice)
-    except VersionConflict:
-        flash(_("Somebody else changed this in the meantime. This is how it stands now."))
-    else:
-        flash(words, "success")
+
+    attempt(carry_out, words)
     return redirect(url_for(".show", grant_id=grant["_id"]), 303)
+
+
+def _command() -> Command:
+    return command_of_form(current_foundation().settings.secret_key)
 
 
 def _page(grant: dict[str, Any], form: ReviewForm) -> str:
@@ -156,6 +149,7 @@ def _page(grant: dict[str, Any], form: ReviewForm) -> str:
         grant=grant,
         state=state,
         mine=mine,
+        key=new_key(),
         form=form if state == glass.TO_REVIEW and not mine and may(actor, "break_glass.review") else None,
         now=now,
     )

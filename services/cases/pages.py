@@ -17,6 +17,7 @@ from services.cases import (
     definitions,
     lateness,
     records,
+    rows,
     schemas,
     store,
     texts,
@@ -31,7 +32,7 @@ from shared.web.labels import agency_label, language_of_texts
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
 
-FILTERS = ("stage", "severity", "kecamatan", "overdue", "awaiting")
+FILTERS = ("stage", "severity", "kecamatan", "overdue", "awaiting", "waits_for_me")
 
 
 @blueprint.app_context_processor
@@ -54,11 +55,12 @@ def index() -> ResponseReturnValue:
     if not any(name in request.args for name in FILTERS):
         question["stage"] = definitions.current().begins
     number = page_number()
-    cases, total = store.queue(foundation.database, number, PAGE_SIZE, question)
+    cases, total = store.queue(foundation.database, number, PAGE_SIZE, question, current_actor())
     now = foundation.clock()
     return render_template(
         "cases/cases.html",
         page=Page(cases, number, total),
+        rows=rows.of_cases(cases),
         question=question,
         stages=[(name, texts.named(names, name)) for name, names in definitions.stages().items()],
         clock=lateness.look(foundation.database, now),
@@ -91,7 +93,7 @@ def give(number: str, command: str) -> ResponseReturnValue:
         case["version"],
         records.possible_on_case(case),
         url_for(".show", number=case["case_number"]),
-        lambda version, order: commands.act(foundation, actor, case["_id"], version, order, None),
+        lambda version, order, sent: commands.act(foundation, actor, case["_id"], version, order, sent),
         choice,
     )
     return command_pages.give(asked, request.method == "POST")
@@ -113,7 +115,9 @@ def identities(number: str) -> ResponseReturnValue:
 def _grouped(possible: Iterable[Possible]) -> list[tuple[str, list[Possible]]]:
     """The commands by group, in the order of the page; a group without any is left out."""
     them = list(possible)
-    groups = [(_(title), [each for each in them if each.command in names]) for title, names in texts.GROUPS]
+    groups = [
+        (_(title), [each for name in names for each in them if each.command == name]) for title, names in texts.GROUPS
+    ]
     return [(title, commands) for title, commands in groups if commands]
 
 

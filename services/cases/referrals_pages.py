@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from services.cases import command_pages, commands, definitions, lateness, records, store, words
+from services.cases import command_pages, commands, definitions, lateness, records, rows, store, words
 from services.cases.engine.state import OPEN
 from shared.access import current_actor, may, requires
 from shared.vault import NotHeld
@@ -29,6 +29,7 @@ def index() -> ResponseReturnValue:
     return render_template(
         "cases/referrals.html",
         page=Page(found, number, total),
+        rows=rows.of_referrals(found),
         ended=ended,
         clock=lateness.look(foundation.database, now),
         now=now,
@@ -55,7 +56,7 @@ def give(referral_id: str, command: str) -> ResponseReturnValue:
         found["version"],
         records.possible_on_referral(found),
         url_for(".show", referral_id=found["_id"]),
-        lambda version, order: commands.answer(foundation, actor, found, version, order, None),
+        lambda version, order, sent: commands.answer(foundation, actor, found, version, order, sent),
     )
     return command_pages.give(asked, request.method == "POST")
 

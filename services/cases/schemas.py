@@ -198,7 +198,8 @@ class Case(Schema):
 
 
 class Queue(Paged):
-    """Which cases, and which page of them. `awaiting`: those in which a step waits for a second person."""
+    """Which cases, and which page of them. `awaiting`: those in which a step waits for a second person. `waits_for_me`:
+    those in which a task, a decision or a deadline that passed waits for you."""
 
     stage = stage()
     severity = one_of("severity")
@@ -206,6 +207,7 @@ class Queue(Paged):
     report_id = fields.String(validate=validate.Regexp(r"report-[0-9a-f]{32}\Z"))
     overdue = fields.Boolean()
     awaiting = fields.Boolean()
+    waits_for_me = fields.Boolean()
 
 
 class CaseList(Page):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,9 @@ from pymongo.database import Database
 from services.cases import agencies, definitions, glass, lateness
 from services.cases.agencies import AGENCIES, REFERRALS
 from services.cases.engine import Case, Referral
-from services.cases.engine.state import PAUSED, REQUESTED
+from services.cases.engine.state import BREACHED, PAUSED, REQUESTED
 from services.cases.model import Record, as_document, from_document
+from shared.access import Actor
 from shared.journal import Unit
 from shared.mongo import find_surely, reachable
 
@@ -44,6 +45,9 @@ def ensure_indexes(database: Database) -> None:
     cases.create_index(
         [("awaited.step", ASCENDING), *QUEUE], partialFilterExpression={"awaited.step": {"$exists": True}}
     )
+    # What waits for somebody is little of all there is: whoever asks for it looks at that alone.
+    cases.create_index("tasks.task_id", partialFilterExpression={"tasks.task_id": {"$exists": True}})
+    cases.create_index([("overdue", ASCENDING), *QUEUE], partialFilterExpression={"overdue": True})
     referrals.create_index([("agency_id", ASCENDING), ("open", ASCENDING), *AGENCY_QUEUE])
     referrals.create_index([("case_id", ASCENDING)])
     agencies.ensure_indexes(database)
@@ -141,6 +145,28 @@ def read(database: Database, document: Mapping[str, Any], session: ClientSession
     return record, case.but(open_elsewhere=another is not None)
 
 
+def read_all(database: Database, documents: Sequence[Mapping[str, Any]]) -> list[Case]:
+    """The ways of cases, each as `read` gives it, with one look at the other cases of the children of ended ones."""
+    cases = [from_document(document) for document in documents]
+    ended = [record.first_child_id for (record, _), each in zip(cases, documents, strict=True) if not each["open"]]
+    elsewhere: set[str] = set()
+    if ended:
+        others = {"first_child_id": {"$in": ended}, "open": True}
+        with reachable():
+            elsewhere = {each["first_child_id"] for each in database[CASES].find(others, {"first_child_id": 1})}
+    return [
+        case if document["open"] else case.but(open_elsewhere=record.first_child_id in elsewhere)
+        for (record, case), document in zip(cases, documents, strict=True)
+    ]
+
+
+def by_id(database: Database, case_ids: Iterable[str]) -> dict[str, Case]:
+    """The ways of these cases by their ids."""
+    with reachable():
+        found = list(database[CASES].find({"_id": {"$in": list(case_ids)}}))
+    return {each["_id"]: case for each, case in zip(found, read_all(database, found), strict=True)}
+
+
 def others_of(database: Database, case: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The other cases of the child of a stored case, the newest first: number, stage, and whether it is open."""
     others = {"first_child_id": case["first_child_id"], "_id": {"$ne": case["_id"]}}
@@ -159,11 +185,13 @@ def get_referral(database: Database, referral_id: str) -> dict[str, Any] | None:
     return find_surely(database[REFERRALS], {"_id": referral_id})
 
 
-def queue(database: Database, number: int, size: int, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """One page of the work queue, the most urgent first, and its length.
+def queue(
+    database: Database, number: int, size: int, question: Mapping[str, Any], reader: Actor
+) -> tuple[list[dict[str, Any]], int]:
+    """One page of the work queue as `reader` asks for it, the most urgent first, and its length.
 
-    `question` may have `stage`, `severity`, `kecamatan`, `report_id` (also one that joined), `overdue`, and `awaiting`
-    (a second person).
+    `question` may have `stage`, `severity`, `kecamatan`, `report_id` (also one that joined), `overdue`, `awaiting`
+    (a second person), and `waits_for_me` (see `_waits_for`).
     """
     names = ("stage", "severity", "kecamatan", "overdue")
     wanted: dict[str, Any] = {name: question[name] for name in names if question.get(name) is not None}
@@ -171,6 +199,9 @@ def queue(database: Database, number: int, size: int, question: Mapping[str, Any
         wanted["$or"] = [{"report_id": report_id}, {"joined.report_id": report_id}]
     if question.get("awaiting") is not None:
         wanted["awaited.step"] = {"$exists": question["awaiting"]}
+    if question.get("waits_for_me") is not None:
+        waits = _waits_for(reader) or [{"_id": None}]
+        wanted["$and"] = [{"$or" if question["waits_for_me"] else "$nor": waits}]
     return _paged(database, CASES, wanted, QUEUE, number, size)
 
 
@@ -220,6 +251,23 @@ def history(database: Database, case_id: str) -> list[dict[str, Any]]:
     """The case's events, oldest first: `type`, `occurred_at`, `recorded_at`, `actor`, `data`."""
     with reachable():
         return list(database["journal"].find({"stream": case_id}, sort=[("version", ASCENDING)]))
+
+
+def _waits_for(reader: Actor) -> list[dict[str, Any]]:
+    """The questions of which a case answers one if something in it waits for this actor, by the version that it is on:
+    a step that awaits their decision (and is no proposal of their own); a deadline that passed, where they lead cases
+    or it is escalated to them; a task, where they lead cases."""
+    waits: list[dict[str, Any]] = []
+    for definition in definitions.newest_first():
+        of_version = {"workflow": definition.id}
+        if decides := [step.name for step in definition.steps.values() if reader.role in step.approved_by]:
+            waits.append({**of_version, "awaited.step": {"$in": decides}, "awaited.by": {"$ne": reader.id}})
+        if reader.role in definition.managed_by:
+            waits += [{**of_version, "tasks.task_id": {"$exists": True}}, {**of_version, "overdue": True}]
+        elif told := [rule.name for rule in definition.rules() if reader.role in rule.escalate_to]:
+            passed = {"$elemMatch": {"phase": BREACHED, "name": {"$in": told}}}
+            waits.append({**of_version, "overdue": True, "deadlines": passed})
+    return waits
 
 
 def _put_referral(unit: Unit, record: Record, workflow: str, referral: Referral, due: dict[str, Any]) -> None:

@@ -122,7 +122,7 @@ COMMANDS = {
 
 #: Commands that a page shows together, in this order.
 GROUPS = (
-    (N_("Steps"), ("approve", "reject", "take_step", "finish_task")),
+    (N_("Steps"), ("approve", "reject", "finish_task", "take_step")),
     (N_("Referrals"), ("request_referral", "revoke")),
     (N_("Consents"), ("give_consent", "withdraw_consent")),
     (N_("Deadlines"), ("pause_clock", "resume_clock")),

@@ -320,6 +320,10 @@ class Journal:
                 return answer
         return None
 
+    def answer_of(self, command: Command) -> Answer | None:
+        """What a command answered when `change` carried it out; None if it never did. Raises KeyReused, Unavailable."""
+        return self._known_answer(command, (JOURNAL, COMMANDS))
+
     def version(self, stream: str) -> int:
         """The stream's version now; 0 if it does not exist."""
         last = self.database[JOURNAL].find_one({"stream": stream}, {"version": 1}, sort=[("version", -1)])

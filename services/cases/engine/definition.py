@@ -267,6 +267,11 @@ class Definition:
             return None
         return referral.response if what == "response" else referral.service
 
+    def rules(self) -> list[DeadlineRule]:
+        """The rules of all deadlines that there are: of stages, of referrals, of reports that join a case."""
+        of_kinds = (rule for kind in self.referrals.values() for rule in (kind.response, kind.service))
+        return [*self.deadlines.values(), *(rule for rule in of_kinds if rule is not None), *self.of_reports()]
+
     def of_reports(self) -> list[DeadlineRule]:
         """The rules of a report that joins a case: it is read in the time in which a new one is screened."""
         rules = (

@@ -19,7 +19,7 @@ from services.directory.sessions import COOKIE
 from shared.access import current_actor, may
 from shared.journal import Command
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number, page_url
-from shared.web.conditions import command_of
+from shared.web.attempts import command_of_form
 
 #: Writes what a form holds, as this command if it is given, and returns the path of the page that opens then.
 Save = Callable[[Mapping[str, Any], Command | None], str]
@@ -47,7 +47,7 @@ def form_page(
     facts = form.facts(schema) if request.method == "POST" else None
     if facts is not None:
         try:
-            target = save(facts, _command(form))
+            target = save(facts, command_of_form(current_foundation().settings.secret_key, form.request_key.name))
         except Refused as refused:
             form.refuse(refused.errors)
         else:
@@ -55,16 +55,6 @@ def form_page(
             return redirect(page_url(target), 303)
     page = render_template("directory/form.html", title=title, form=form, back=page_url(back), caption=caption)
     return page, 422 if request.method == "POST" else 200
-
-
-def _command(form: EntryForm) -> Command:
-    """The command of a form, so that a second click on its button changes nothing.
-
-    What was typed is part of the key: going back and sending something else is another command, and no mistake.
-    """
-    typed = {name: values for name, values in request.form.to_dict(flat=False).items() if name != "csrf_token"}
-    sent = command_of(current_foundation().settings.secret_key, str(form.request_key.data), typed)
-    return Command(sent.caller, f"{sent.key}-{sent.fingerprint}", sent.fingerprint)
 
 
 def agency_name(agency_id: str | None) -> str:

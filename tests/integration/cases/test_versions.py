@@ -111,12 +111,15 @@ def test_new_cases_open_on_the_newest_version_and_the_others_stay_on_theirs(
 def test_a_server_that_does_not_have_a_cases_version_says_so_and_changes_nothing(
     city: Path, arrive: Arrive, as_role: As, foundation: Foundation
 ) -> None:
-    """Seen to fail without the handler: an error 500 that nobody can act on."""
+    """The queue still shows it, with nothing to do. Seen to fail without the handler: an error 500 that nobody can act
+    on; and with `definitions.of` in rows.py: no queue for anybody."""
     case = arrive()
     foundation.database["cases"].update_one({"_id": case["_id"]}, {"$set": {"workflow": "child_labour_referral@9"}})
     answer = screen(as_role(), case)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
     assert types(foundation, case) == ["case.opened"]
+    queue = as_role().get("/en/cases?stage=")
+    assert queue.status_code == 200 and case["case_number"] in queue.text and "#do-" not in queue.text
 
 
 def test_a_dry_run_says_what_becomes_of_each_case_and_changes_nothing(
