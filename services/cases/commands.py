@@ -283,10 +283,12 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
     """Says what is due: at risk, breached, expired, each once however often this runs. Returns in how many cases.
 
     Late or overlapping runs do no harm: each case is decided anew in its own unit of work. One that cannot be decided
-    on is told in the log and noted as a failure, stays due, and shows on the work pages and in the metrics.
+    on is told in the log and noted as a failure, stays due, and shows on the work pages and in the metrics. A run tries
+    up to `limit` others before those at which it has failed, and up to `limit` of these.
     """
     said = 0
-    for case_id in store.due(foundation.database, foundation.clock(), limit):
+    failing = lateness.failing(foundation.database)
+    for case_id in store.due(foundation.database, foundation.clock(), limit, failing):
 
         def work(unit: Unit, case_id: str = case_id) -> dict[str, Any]:
             record, case = load(unit, case_id)
@@ -310,6 +312,8 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
             metrics.DEADLINES.labels("any", "failed").inc()
             lateness.note_failure(foundation.database, case_id, type(error).__name__, foundation.clock())
             continue
+        if case_id in failing:
+            lateness.forget_failure(foundation.database, case_id)
         said += bool(happened)
         for type_name, name in happened:
             metrics.DEADLINES.labels(name, type_name.rpartition("deadline_")[2]).inc()
