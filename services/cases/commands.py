@@ -20,7 +20,6 @@ from shared.foundation import Foundation
 from shared.ids import derived_id, derived_number, new_id
 from shared.journal import Command, Unit, VersionConflict
 from shared.mongo import Unavailable
-from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 
 NUMBER_LETTER = "K"
@@ -298,7 +297,7 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
             if events:
                 agencies.count_asked(unit, events)
                 store.put(unit, record, case, write(unit, record, case, events))
-            return {"said": [[event.type, event.data.get("name", "response")] for event in events]}
+            return {"said": bool(events)}
 
         try:
             happened = foundation.journal.run(work, actor=CLOCK)["said"]
@@ -309,14 +308,11 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
             raise
         except Exception as error:  # noqa: BLE001 - a case that cannot be decided on keeps no other waiting
             log.error("deadline_failed", case=case_id, error=type(error).__name__)
-            metrics.DEADLINES.labels("any", "failed").inc()
             lateness.note_failure(foundation.database, case_id, type(error).__name__, foundation.clock())
             continue
         if case_id in failing:
             lateness.forget_failure(foundation.database, case_id)
-        said += bool(happened)
-        for type_name, name in happened:
-            metrics.DEADLINES.labels(name, type_name.rpartition("deadline_")[2]).inc()
+        said += happened
     if said:
         log.info("deadlines_said", cases=said)
     return said

@@ -151,8 +151,8 @@ def test_while_the_server_is_away_nothing_is_accepted_and_nothing_is_lost(intake
 
 
 def test_status_says_whether_the_server_answers(environ, bao, tmp_path, monkeypatch) -> None:
-    """Seen to fail without the look (no row), and with a look that calls everything away or nothing. Seen to fail with a
-    ring that asks when it is made, and then is asked: who waits for a server that is away waited twice."""
+    """Seen to fail without the look (no row), and with a look that calls everything away or nothing. Seen to fail
+    with a ring that asks when it is made, and then is asked: who waits for a server that is away waited twice."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
     asked = []
