@@ -143,8 +143,7 @@ def _kafka_answers(environ: Mapping[str, str]) -> bool:
 
 def _key_server(environ: Mapping[str, str]) -> list[tuple[str, str, bool]]:
     """The server that keeps the vault's key, if one does. One that answers and has no usable key stands at the services
-    that need it, with what to do."""
-    from shared.foundation import ring
+    that need it, with what to do. It is asked once: one that is away lets whoever asks wait."""
     from shared.mongo import Unavailable
     from shared.vault.keys import KeyFileError
 
@@ -154,11 +153,11 @@ def _key_server(environ: Mapping[str, str]) -> list[tuple[str, str, bool]]:
         return []
     if intake.vault_key_server is None:
         return []
+    from shared.vault.transit import TransitRing  # whoever has the key in a file needs no client for servers
+
     address = intake.vault_key_server.url.rsplit("@", 1)[-1]
     try:
-        keys = ring(intake)
-        if keys is not None:
-            keys.check()
+        TransitRing(intake.vault_key_server, ask=False).check()
     except KeyFileError:
         return [(KEY_SERVER, address, True)]
     except Unavailable:

@@ -20,7 +20,6 @@ from shared.foundation import Foundation
 from shared.ids import derived_id, derived_number, new_id
 from shared.journal import Command, Unit, VersionConflict
 from shared.mongo import Unavailable
-from shared.telemetry import metrics
 from shared.telemetry.logs import get_logger
 
 NUMBER_LETTER = "K"
@@ -282,10 +281,12 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
     """Says what is due: at risk, breached, expired, each once however often this runs. Returns in how many cases.
 
     Late or overlapping runs do no harm: each case is decided anew in its own unit of work. One that cannot be decided
-    on is told in the log and noted as a failure, stays due, and shows on the work pages and in the metrics.
+    on is told in the log and noted as a failure, stays due, and shows on the work pages and in the metrics. A run tries
+    up to `limit` others before those at which it has failed, and up to `limit` of these.
     """
     said = 0
-    for case_id in store.due(foundation.database, foundation.clock(), limit):
+    failing = lateness.failing(foundation.database)
+    for case_id in store.due(foundation.database, foundation.clock(), limit, failing):
 
         def work(unit: Unit, case_id: str = case_id) -> dict[str, Any]:
             record, case = load(unit, case_id)
@@ -295,7 +296,7 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
             if events:
                 agencies.count_asked(unit, events)
                 store.put(unit, record, case, write(unit, record, case, events))
-            return {"said": [[event.type, event.data.get("name", "response")] for event in events]}
+            return {"said": bool(events)}
 
         try:
             happened = foundation.journal.run(work, actor=CLOCK)["said"]
@@ -306,12 +307,11 @@ def sweep(foundation: Foundation, limit: int = SWEEP) -> int:
             raise
         except Exception as error:  # noqa: BLE001 - a case that cannot be decided on keeps no other waiting
             log.error("deadline_failed", case=case_id, error=type(error).__name__)
-            metrics.DEADLINES.labels("any", "failed").inc()
             lateness.note_failure(foundation.database, case_id, type(error).__name__, foundation.clock())
             continue
-        said += bool(happened)
-        for type_name, name in happened:
-            metrics.DEADLINES.labels(name, type_name.rpartition("deadline_")[2]).inc()
+        if case_id in failing:
+            lateness.forget_failure(foundation.database, case_id)
+        said += happened
     if said:
         log.info("deadlines_said", cases=said)
     return said

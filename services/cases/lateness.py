@@ -59,6 +59,18 @@ def note_failure(database: Database, case_id: str, error: str, now: datetime) ->
         database[FAILURES].update_one({"_id": case_id}, {"$set": {"at": now, "error": error}}, upsert=True)
 
 
+def forget_failure(database: Database, case_id: str) -> None:
+    """The clock could decide on this case again. Raises Unavailable."""
+    with reachable():
+        database[FAILURES].delete_one({"_id": case_id})
+
+
+def failing(database: Database) -> list[str]:
+    """Ids of the cases at which the clock has failed lately, the longest untried first. Raises Unavailable."""
+    with reachable():
+        return [each["_id"] for each in database[FAILURES].find({}, {"_id": 1}, sort=[("at", ASCENDING)])]
+
+
 def figures(foundation: Foundation) -> dict[str, float]:
     """The gauges of metrics.AT_SCRAPE that tell how the clock stands. Raises Unavailable."""
     found = look(foundation.database, foundation.clock())

@@ -217,12 +217,20 @@ def referrals(
     return _paged(database, REFERRALS, wanted, AGENCY_QUEUE, number, size)
 
 
-def due(database: Database, now: datetime, limit: int) -> Iterator[str]:
-    """Ids of cases of which the clock has something to say, the oldest first."""
+def due(database: Database, now: datetime, limit: int, failing: Sequence[str] = ()) -> list[str]:
+    """Ids of cases of which the clock has something to say: up to `limit` with which nothing is wrong, the oldest
+    first, and then up to `limit` of those at which it fails, in the order of `failing`. So these hold up no other, and
+    none of them is left out for ever. Raises Unavailable.
+    """
     with reachable():
-        found = database[CASES].find({"next_at": {"$lte": now}}, {"_id": 1}, sort=[("next_at", ASCENDING)], limit=limit)
-        for each in found:
-            yield each["_id"]
+        wanted = {"next_at": {"$lte": now}, **({"_id": {"$nin": list(failing)}} if failing else {})}
+        found = database[CASES].find(wanted, {"_id": 1}, sort=[("next_at", ASCENDING)], limit=limit)
+        first = [each["_id"] for each in found]
+        if not failing:
+            return first
+        again = database[CASES].distinct("_id", {"_id": {"$in": list(failing)}, "next_at": {"$lte": now}})
+        place = {case_id: number for number, case_id in enumerate(failing)}
+        return first + sorted(again, key=place.__getitem__)[:limit]
 
 
 def with_work(database: Database, end: datetime) -> Iterator[dict[str, Any]]:

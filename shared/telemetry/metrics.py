@@ -43,7 +43,6 @@ WORKER_LIVE = Gauge(
 )
 WORKER_AHEAD = Counter("rujukan_worker_ahead_total", "Events handled before their turn", ["service"])
 DELIVERIES = Counter("rujukan_deliveries_total", "Attempts to deliver", ["outcome"])
-DEADLINES = Counter("rujukan_deadlines_total", "Deadlines that passed or were kept", ["kind", "outcome"])
 
 AUDIT_HEADS_FAILED = Counter("rujukan_audit_heads_failed_total", "Signed heads of the audit log that were not written")
 

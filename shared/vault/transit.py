@@ -51,8 +51,9 @@ class KeyServerError(KeyFileError, Unavailable):
 class TransitRing:
     """The versions of one transit key. Threads of a process share it."""
 
-    def __init__(self, server: KeyServer) -> None:
-        """Asks the server for its key. One that is away is only logged: it may come back. Raises KeyServerError."""
+    def __init__(self, server: KeyServer, ask: bool = True) -> None:
+        """Asks the server for its key, unless it is asked later. One that is away is only logged: it may come back.
+        Raises KeyServerError."""
         self._server = server
         self._client = hvac.Client(
             url=server.url, verify=str(server.ca_file) if server.ca_file else True, timeout=PATIENCE_SECONDS
@@ -62,6 +63,8 @@ class TransitRing:
         self._token_seen: tuple[int, int] | None = None
         self._opened = Unwrapped()
         self._created: dict[int, int] = {}
+        if not ask:
+            return
         try:
             self.check()
         except KeyServerError:

@@ -151,9 +151,16 @@ def test_while_the_server_is_away_nothing_is_accepted_and_nothing_is_lost(intake
 
 
 def test_status_says_whether_the_server_answers(environ, bao, tmp_path, monkeypatch) -> None:
-    """Seen to fail without the look (no row), and with a look that calls everything away or nothing."""
+    """Seen to fail without the look (no row), and with a look that calls everything away or nothing. Seen to fail
+    with a ring that asks when it is made, and then is asked: who waits for a server that is away waited twice."""
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
+    asked = []
+
+    class Counted(TransitRing):
+        def check(self) -> None:
+            asked.append(self)
+            super().check()
 
     def row() -> tuple[list[dict[str, Any]], list[str]]:
         found = status.look(tmp_path)
@@ -163,6 +170,9 @@ def test_status_says_whether_the_server_answers(environ, bao, tmp_path, monkeypa
     away = f"Key server is away, sealed or refuses the token at {bao.url}"
     shown, problems = row()
     assert shown == [answers] and away not in problems
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.vault.transit.TransitRing", Counted)
+        assert status._key_server(environ) == [("Key server", bao.url, True)] and len(asked) == 1
     bao.pause()
     try:
         shown, problems = row()

@@ -125,6 +125,32 @@ def test_beside_a_case_at_which_it_fails_a_standstill_is_still_found(
     assert [line.startswith("the clock runs, but fails at 1 ") for line in lateness.problems(found)] == [True]
 
 
+def test_cases_at_which_it_fails_hold_up_no_other_and_are_tried_for_ever(
+    foundation: Foundation, arrive: Arrive, failing: list[str]
+) -> None:
+    """Seen to fail with the oldest taken first, whether they fail or not: the good one was never tried. Seen to fail
+    with those that fail left out while they are remembered, with the first of them taken each time, and with what was
+    mended remembered as failing."""
+    now = utc_now()
+    broken = [arrive(received=now - timedelta(hours=23.9)) for _ in range(6)]
+    good = arrive(received=now - timedelta(hours=23.1))
+    failing += [case["_id"] for case in broken]
+    commands.sweep(later(foundation, hours=0.5), limit=6)
+    assert set(lateness.failing(foundation.database)) == set(failing)
+    moment = later(foundation, hours=2)
+    assert commands.sweep(moment, limit=3) == 1, "the good one is said in the first sweep after it is due"
+    tried = foundation.database["clock_failures"]
+    assert tried.count_documents({"at": moment.clock()}) == 3
+    commands.sweep(moment := later(moment, minutes=1), limit=3)
+    assert tried.count_documents({"at": moment.clock()}) == 3, "the other half, a minute later"
+    assert tried.count_documents({"at": {"$gte": later(moment, minutes=-1).clock()}}) == 6
+    mended = failing.pop(0)
+    assert sum(commands.sweep(later(moment, minutes=1 + each), limit=3) for each in range(2)) == 1
+    assert set(lateness.failing(foundation.database)) == set(failing)
+    for case_id in (good["_id"], mended):
+        assert "case.deadline_breached" in [event["type"] for event in foundation.journal.history(case_id)]
+
+
 def test_what_is_late_is_measured_when_somebody_asks_for_metrics(
     foundation: Foundation, arrive: Arrive, failing: list[str]
 ) -> None:
