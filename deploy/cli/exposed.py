@@ -1,6 +1,7 @@
 """`rujukan audit exposed`: who and what was exposed, in the form that the notice of a breach asks for.
 
-Thin: shared.access.exposed counts. It shows ids of accounts and never who a child is.
+Thin: shared.access.exposed counts, notice.py writes for the data protection officer. It shows ids of accounts and never
+who a child is.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 import csv
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from deploy.cli.context import DEFAULT_STATE, JsonOption, StateOption, foundation
-from deploy.cli.output import fail, say, show_json
+from deploy.cli.output import errors, fail, say, show_json
 from shared import domain
 from shared.domain.identifying import OWNERS
 from shared.domain.working_time import WIB
@@ -32,13 +34,20 @@ def exposed(
     actor: Annotated[str | None, typer.Option(help="Only what this account opened: account-...")] = None,
     session: Annotated[str | None, typer.Option(help="Only what was opened in this session.")] = None,
     subject: Annotated[str | None, typer.Option(help="Only openings of this person-... or report-...")] = None,
+    folder: Annotated[Path | None, typer.Option(help="A new folder for the list and the notice to fill in.")] = None,
+    discovered: Annotated[str | None, typer.Option(help="With --folder: when it was known first (WIB).")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     as_json: JsonOption = False,
     state: StateOption = DEFAULT_STATE,
 ) -> None:
     """Say who and what was exposed: how many persons, which data, when, by which accounts. No identities.
 
+    With --folder it also writes, for the data protection officer, the ids and the numbers of the reports and cases
+    concerned (exposed.json, exposed.csv), and the notice of UU 27/2022 Ps.46 with the facts and the moment until which
+    it is to be sent (pemberitahuan.md, notice.md).
+
     Example: rujukan audit exposed --since 2026-11-20 --until 2026-11-27 --actor account-0123...
+        --folder breach-1 --discovered 2026-11-27T08:30
     """
     from pymongo.errors import PyMongoError
 
@@ -51,6 +60,9 @@ def exposed(
         fail("--until must lie after --since")
     if as_csv and as_json:
         fail("Choose one of --csv and --json")
+    if (folder is None) != (discovered is None):
+        fail("--folder and --discovered belong together: the notice is due 3 x 24 hours after the discovery")
+    known = _moment("--discovered", discovered) if discovered else None
     base = foundation("directory", state)
     database = mongo.database(base.database.client, base.settings.prefix + AUDIT)
     try:
@@ -58,6 +70,10 @@ def exposed(
     except PyMongoError as error:
         fail(f"The audit log could not be read: {type(error).__name__}")
     _name_fields(found)
+    subjects = found.pop("subjects")
+    if folder and known:
+        _number(subjects, state)
+        _write(folder, {"since": begin, "until": end, **found, "subjects": subjects}, known)
     if as_json:
         show_json({"since": begin, "until": end, **found})
     elif as_csv:
@@ -80,6 +96,37 @@ def _name_fields(found: dict[str, Any]) -> None:
         kind, _, name = row["field"].partition(".")
         declared = domain.identifying_fields(kind).get(name) if kind in OWNERS else None
         row.update({language: declared.names[language] if declared else row["field"] for language in domain.LANGUAGES})
+
+
+def _number(subjects: list[dict[str, Any]], state: Path) -> None:
+    """Adds to each subject the numbers of its report and cases, and whether it is erased. Nothing is opened."""
+    from pymongo.errors import PyMongoError
+
+    from deploy import processes
+    from shared.mongo import Unavailable
+
+    ids = [row["subject"] for row in subjects]
+    try:
+        reports, cases = (
+            processes.module(service, "store").numbers_of(foundation(service, state).database, ids)
+            for service in ("intake", "cases")
+        )
+    except (PyMongoError, Unavailable) as error:
+        fail(f"The numbers of the reports and cases could not be read: {type(error).__name__}")
+    for row in subjects:
+        number, erased = reports.get(row["subject"], (None, None))
+        row |= {"report_number": number, "case_numbers": cases.get(row["subject"], []), "erased": erased}
+
+
+def _write(folder: Path, found: dict[str, Any], discovered: datetime) -> None:
+    from deploy.cli import notice
+
+    try:
+        files = notice.write(folder, found, discovered)
+    except OSError as error:
+        fail(f"--folder {folder}: {error.strerror}; choose a new one")
+    for file in files:
+        errors.print(f"written: {file}", markup=False)
 
 
 def _print_csv(found: dict[str, Any]) -> None:

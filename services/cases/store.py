@@ -180,6 +180,20 @@ def get(database: Database, reference: str) -> dict[str, Any] | None:
     return find_surely(database[CASES], {"_id" if reference.startswith("case-") else "case_number": reference})
 
 
+def numbers_of(database: Database, subjects: Sequence[str]) -> dict[str, list[str]]:
+    """The case numbers of each of these children's and reports' subjects that has any. It looks at every case: for an
+    operator, not for pages."""
+    among = {"$in": list(subjects)}
+    names = [f"{where}{name}" for where in ("", "joined.") for name in ("person_id", "report_id")]
+    found: dict[str, list[str]] = {}
+    with reachable():
+        for case in database[CASES].find({"$or": [{name: among} for name in names]}, ["case_number", *names]):
+            told = {each.get(name) for each in (case, *case.get("joined", ())) for name in ("person_id", "report_id")}
+            for subject in told.intersection(subjects):
+                found.setdefault(subject, []).append(case["case_number"])
+    return {subject: sorted(numbers) for subject, numbers in found.items()}
+
+
 def get_referral(database: Database, referral_id: str) -> dict[str, Any] | None:
     """A referral by its id."""
     return find_surely(database[REFERRALS], {"_id": referral_id})

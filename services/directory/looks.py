@@ -47,14 +47,15 @@ def of_subject(
 ) -> tuple[list[dict[str, Any]], int]:
     """One page (from 1) of who has looked at a person or report, the latest first, and how many entries there are.
 
-    Raises Unavailable. That `actor` asked is recorded first, and so is the first of the entries.
+    Openings of a report's files are in the lists of the report and of each of its children. Raises
+    Unavailable. That `actor` asked is recorded first, and so is the first of the entries.
     """
     foundation.audit.record(actor, "audit.read", subject, (), purpose)
     with reachable():
         entries = _audit(foundation)[COLLECTION]
-        found = entries.find({"subject": subject}).sort("at", DESCENDING).skip((number - 1) * size).limit(size)
-        rows = list(found)
-        total = entries.count_documents({"subject": subject})
+        about = {"$or": [{"subject": subject}, {"concerns": subject}]}
+        rows = list(entries.find(about).sort("at", DESCENDING).skip((number - 1) * size).limit(size))
+        total = entries.count_documents(about)
         return _with_names(foundation, rows), total
 
 

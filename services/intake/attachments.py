@@ -90,25 +90,34 @@ def add(
 
 
 def names(
-    foundation: Foundation, actor: Actor, attachments: Sequence[Mapping[str, Any]], purpose: str
+    foundation: Foundation,
+    actor: Actor,
+    report: Mapping[str, Any],
+    attachments: Sequence[Mapping[str, Any]],
+    purpose: str,
 ) -> dict[str, dict[str, str]]:
-    """The file names and descriptions by attachment; each opening is audited before anything is returned.
+    """The names and descriptions of files of a report by attachment; each is audited before anything is returned.
 
     Those of a file that was erased meanwhile are missing. Raises journal.Unavailable.
     """
     found = {}
     for each in attachments:
         try:
-            found[each["_id"]] = Files(foundation.sealed).names(actor, each["_id"], purpose)
+            found[each["_id"]] = Files(foundation.sealed).names(actor, each["_id"], purpose, _tells_of(report))
         except NotHeld:
             continue
     return found
 
 
-def open_file(foundation: Foundation, actor: Actor, attachment: Mapping[str, Any], purpose: str) -> OpenFile:
-    """A file and its content, authenticated as a whole; audited first. Raises NotHeld, Damaged, journal.Unavailable."""
+def open_file(
+    foundation: Foundation, actor: Actor, report: Mapping[str, Any], attachment: Mapping[str, Any], purpose: str
+) -> OpenFile:
+    """A file of a report and its content, authenticated as a whole; audited first.
+
+    Raises NotHeld, Damaged, journal.Unavailable.
+    """
     try:
-        return Files(foundation.sealed).open(actor, attachment["_id"], purpose)
+        return Files(foundation.sealed).open(actor, attachment["_id"], purpose, _tells_of(report))
     except Damaged:
         log.error("attachment_damaged", attachment=attachment["_id"])
         raise
@@ -183,6 +192,11 @@ def _scan(foundation: Foundation, actor: Actor, report: Mapping[str, Any], conte
         log.error("scanner_away")
         raise
     content.seek(0)
+
+
+def _tells_of(report: Mapping[str, Any]) -> list[str]:
+    """Whom a file of the report may show: the report itself and each of its children, by their subjects."""
+    return [report["_id"], *(child["person_id"] for child in report["children"] if child["person_id"])]
 
 
 def _forget(foundation: Foundation, attachment_id: str) -> None:

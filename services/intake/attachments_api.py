@@ -127,7 +127,7 @@ class AttachmentNames(MethodView):
         report = api.found(reference, "attachment.read")
         foundation = current_foundation()
         listed = store.attachments(foundation.database, report["_id"])
-        names = attachments.names(foundation, current_actor(), listed, "report_api")
+        names = attachments.names(foundation, current_actor(), report, listed, "report_api")
         return {"items": [{"attachment_id": identifier, **each} for identifier, each in names.items()]}
 
 
@@ -140,9 +140,8 @@ class Attachment(MethodView):
         report = api.found(reference, "attachment.read")
         attachment = found(report, attachment_id)
         foundation, actor = current_foundation(), current_actor()
-        return download(
-            attachment, opened(lambda: attachments.open_file(foundation, actor, attachment, "attachment_api"))
-        )
+        file = opened(lambda: attachments.open_file(foundation, actor, report, attachment, "attachment_api"))
+        return download(attachment, file)
 
     @blueprint.response(204)
     @requires("attachment.delete")

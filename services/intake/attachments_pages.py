@@ -61,7 +61,7 @@ def opened_on_report(report: dict[str, Any]) -> dict[str, Any]:
     """The same with the names of the files, whose opening is audited. Raises Unavailable."""
     foundation, actor = current_foundation(), current_actor()
     listed = store.attachments(foundation.database, report["_id"]) if may(actor, "attachment.read", report) else []
-    return on_report(report, attachments.names(foundation, actor, listed, "report_page"))
+    return on_report(report, attachments.names(foundation, actor, report, listed, "report_page"))
 
 
 @blueprint.post("/<number>/attachments")
@@ -96,10 +96,10 @@ def show(number: str, attachment_id: str) -> ResponseReturnValue:
     report = api.found(number, "attachment.read")
     attachment = attachments_api.found(report, attachment_id)
     foundation, actor = current_foundation(), current_actor()
-    return attachments_api.download(
-        attachment,
-        attachments_api.opened(lambda: attachments.open_file(foundation, actor, attachment, "attachment_page")),
+    file = attachments_api.opened(
+        lambda: attachments.open_file(foundation, actor, report, attachment, "attachment_page")
     )
+    return attachments_api.download(attachment, file)
 
 
 @blueprint.route("/<number>/attachments/<attachment_id>/delete", methods=["GET", "POST"])

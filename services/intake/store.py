@@ -5,7 +5,7 @@ Queries and indexes only; what may be written is decided in model and registrati
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -62,6 +62,20 @@ def ensure_indexes(database: Database) -> None:
 def get(database: Database, reference: str) -> dict[str, Any] | None:
     """A report by its id or by its number."""
     return find_surely(database[REPORTS], {"_id" if reference.startswith("report-") else "number": reference})
+
+
+def numbers_of(database: Database, subjects: Sequence[str]) -> dict[str, tuple[str, bool]]:
+    """For each of these reports, and of these children's subjects, the number of the report, and whether what
+    identifies the subject is erased. It opens nothing, and looks at every report: for an operator, not for pages."""
+    wanted = {"$or": [{"_id": {"$in": list(subjects)}}, {"children.person_id": {"$in": list(subjects)}}]}
+    shown = {"number": 1, "erased_at": 1, "children.person_id": 1, "children.erased_at": 1}
+    found = {}
+    with reachable():
+        for report in database[REPORTS].find(wanted, shown):
+            found[report["_id"]] = (report["number"], report.get("erased_at") is not None)
+            for each in report["children"]:
+                found[each["person_id"]] = (report["number"], each.get("erased_at") is not None)
+    return {subject: found[subject] for subject in subjects if subject in found}
 
 
 def child(database: Database, child_id: str) -> dict[str, Any] | None:

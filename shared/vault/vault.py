@@ -108,17 +108,20 @@ class Vault:
                 must_match=True,
             )
 
-    def open(self, actor: Actor, subject: str, fields: Iterable[str], purpose: str) -> dict[str, str]:
+    def open(
+        self, actor: Actor, subject: str, fields: Iterable[str], purpose: str, concerns: Sequence[str] = ()
+    ) -> dict[str, str]:
         """The named fields that are held, after the audit entry is safely written.
 
-        The caller has asked `may` already; `purpose` is a code, such as the page that shows the fields. Raises NotHeld,
-        NotReadable for a field that is not open to the actor's role, Unavailable.
+        The caller has asked `may` already; `purpose` is a code, such as the page that shows the fields; `concerns` are
+        other subjects that the opening tells of. Raises NotHeld, NotReadable for a field that is not open to the
+        actor's role, Unavailable.
         """
         wanted = list(fields)
         _declared(subject, wanted)
         if not_open := closed(actor, _kind(subject), wanted):
             raise NotReadable(actor.role, not_open)
-        return self._opened(actor, subject, wanted, purpose).values
+        return self._opened(actor, subject, wanted, purpose, concerns).values
 
     def open_readable(self, actor: Actor, subject: str, purpose: str) -> Opened:
         """All that is held and open to the actor's role, and the names of what is held and closed to it.
@@ -135,8 +138,10 @@ class Vault:
         wanted = [name for name in readable(actor, _kind(subject), granted) if name in granted]
         return self._opened(actor, subject, wanted, purpose).values
 
-    def _opened(self, actor: Actor, subject: str, wanted: Sequence[str], purpose: str) -> Opened:
-        self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed")
+    def _opened(
+        self, actor: Actor, subject: str, wanted: Sequence[str], purpose: str, concerns: Sequence[str] = ()
+    ) -> Opened:
+        self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed", concerns)
         with reachable():
             found = list(self._subjects.find(_both(subject)))
         if not found:  # what was registered just now is not said to be erased

@@ -40,6 +40,7 @@ def ensure_indexes(database: Database) -> None:
     """Create the indexes by which an auditor asks. Needs a user with more rights than the services have here."""
     entries = database[COLLECTION]
     entries.create_index([("subject", ASCENDING), ("at", DESCENDING)], name="by_subject")
+    entries.create_index([("concerns", ASCENDING), ("at", DESCENDING)], name="by_concern", sparse=True)
     entries.create_index([("actor", ASCENDING), ("at", DESCENDING)], name="by_actor")
     entries.create_index([("at", DESCENDING)], name="by_time")
     # Not unique: a place that is there twice is for the verifier to tell.
@@ -101,14 +102,16 @@ class Audit:
         fields: Sequence[str] = (),
         purpose: str = "",
         outcome: str = "allowed",
+        concerns: Sequence[str] = (),
     ) -> str:
         """Store one entry, acknowledged by a majority, and return its id.
 
         `action`, each of `fields`, `purpose` and `outcome` are codes and `subject` is an id such as `person-<hex>`:
         anything else raises ValueError, so that no name slips in. Raises `Unavailable` when the entry cannot be
-        stored; the caller then shows nothing.
+        stored; the caller then shows nothing. `concerns`: ids of the report and the persons in whose lists of who has
+        looked the entry belongs too, such as those of a photograph.
         """
-        return self.record_all(actor, action, [subject], fields, purpose, outcome)[0]
+        return self.record_all(actor, action, [subject], fields, purpose, outcome, concerns)[0]
 
     def record_all(
         self,
@@ -118,13 +121,14 @@ class Audit:
         fields: Sequence[str] = (),
         purpose: str = "",
         outcome: str = "allowed",
+        concerns: Sequence[str] = (),
     ) -> list[str]:
         """Store one entry for each subject, all or none, and return their ids. As `record` otherwise."""
         for code in (action, *fields, outcome, *([purpose] if purpose else [])):
             if not _CODE.fullmatch(code):
                 raise ValueError("an audit entry holds codes only: action, fields, purpose and outcome")
-        if not all(_SUBJECT.fullmatch(subject) for subject in subjects):
-            raise ValueError("the subject of an audit entry is an id such as person-<32 hexadecimal digits>")
+        if not all(_SUBJECT.fullmatch(subject) for subject in (*subjects, *concerns)):
+            raise ValueError("what an audit entry is about is an id such as person-<32 hexadecimal digits>")
         if not subjects:
             return []
         now = self._clock()
@@ -142,6 +146,7 @@ class Audit:
                 "fields": list(fields),
                 "purpose": purpose,
                 "outcome": outcome,
+                **({"concerns": list(concerns)} if concerns else {}),
             }
             for subject in subjects
         ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +23,9 @@ from tests.support.servers import Mongo
 
 pytestmark = pytest.mark.mongo
 
-BUDI, ANI, REPORT = (f"{kind}-{digit * 32}" for kind, digit in (("person", "a"), ("person", "b"), ("report", "c")))
+BUDI, ANI, REPORT, PHOTOGRAPH = (
+    f"{kind}-{digit * 32}" for kind, digit in (("person", "a"), ("person", "b"), ("report", "c"), ("attachment", "d"))
+)
 CLERK = Actor("account-" + "1" * 32, "intake_clerk", "agency-1", "session-1")
 WORKER = Actor("account-" + "2" * 32, "case_worker", "agency-2", "session-2")
 NOON = datetime(2026, 3, 2, 5, tzinfo=UTC)
@@ -89,6 +94,96 @@ def test_the_command_prints_counts_and_no_subject(
     assert WORKER.id[:12] in answer.output and "person.name" in answer.output
     for subject in (BUDI, ANI, REPORT):
         assert subject not in answer.output
+
+
+def photographed(log: Database[dict[str, Any]]) -> None:
+    """A case worker opens a photograph of the report in which Budi is, half an hour after the first opening."""
+    audit = Audit(log, lambda: NOON + timedelta(minutes=30))
+    audit.record(WORKER, "identity.opened", PHOTOGRAPH, ["content"], "attachment_page", concerns=[REPORT, BUDI])
+
+
+def test_a_file_that_was_opened_counts_for_its_report(log: Database[dict[str, Any]]) -> None:
+    """Seen to fail: with the entry's subject for `_told_of(entry)`, two reports are counted."""
+    photographed(log)
+    found = within(log, 60)
+    assert (found["reports"], found["openings"]) == (1, 4)
+    [report] = [row for row in found["subjects"] if row["subject"] == REPORT]
+    assert report["fields"] == ["attachment.content", "report.narrative"]
+    assert within(log, 60, subject=BUDI)["openings"] == 3, "the photograph may show Budi"
+
+
+@pytest.fixture
+def handed_over(
+    log: Database[dict[str, Any]],
+    environ: dict[str, str],
+    mongo: Mongo,
+    prefix: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """The folder for the data protection officer, of a day in which Budi, his report and Ani were opened."""
+    photographed(log)
+    children = [{"person_id": BUDI, "erased_at": NOON}, {"person_id": ANI}]
+    mongo.client()[f"{prefix}intake"]["reports"].insert_one({"_id": REPORT, "number": "LP-1", "children": children})
+    joined = [{"person_id": ANI, "report_id": "report-" + "8" * 32}]
+    cases = [
+        {"case_number": "KS-1", "person_id": BUDI, "report_id": REPORT},
+        {"case_number": "KS-2", "person_id": "person-" + "9" * 32, "report_id": None, "joined": joined},
+    ]
+    mongo.client()[f"{prefix}cases"]["cases"].insert_many(cases)
+    for name, value in (
+        environ | mongo.settings_environ("intake", prefix) | mongo.settings_environ("cases", prefix)
+    ).items():
+        monkeypatch.setenv(name, value)
+    period = ["--since", "2026-03-02", "--until", "2026-03-03"]
+    to = ["--folder", str(tmp_path / "breach"), "--discovered", "2026-03-03T23:30"]
+    answer = CliRunner().invoke(main.app, ["audit", "exposed", *period, *to])
+    assert answer.exit_code == 0, answer.output
+    assert BUDI not in answer.output, "ids stand in the files alone"
+    again = CliRunner().invoke(main.app, ["audit", "exposed", *period, *to])
+    assert again.exit_code == 1 and "choose a new one" in again.output
+    return tmp_path / "breach"
+
+
+def test_the_officer_gets_a_list_of_who_is_concerned_by_their_numbers(handed_over: Path) -> None:
+    """Seen to fail: without `joined.` in cases' numbers_of, Ani has no case; with 0o644 others can read it."""
+    whole = json.loads((handed_over / "exposed.json").read_text(encoding="utf-8"))
+    assert (whole["persons"], whole["reports"]) == (2, 1)
+    rows = {row["subject"]: row for row in csv.DictReader((handed_over / "exposed.csv").open(encoding="utf-8"))}
+    assert {each["subject"] for each in whole["subjects"]} == set(rows) == {BUDI, ANI, REPORT}
+    numbers = {subject: (row["report_number"], row["case_numbers"], row["erased"]) for subject, row in rows.items()}
+    assert numbers == {
+        BUDI: ("LP-1", "KS-1", "True"),
+        ANI: ("LP-1", "KS-2", "False"),
+        REPORT: ("LP-1", "KS-1", "False"),
+    }
+    assert rows[BUDI]["accounts"] == f"{CLERK.id} {WORKER.id}"
+    assert rows[REPORT]["fields"] == "attachment.content report.narrative"
+    assert {file.stat().st_mode & 0o777 for file in handed_over.iterdir()} == {0o600}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pemberitahuan.md", ["6 Maret 2026 23.30 WIB", "2 Maret 2026 13.00 WIB", "- Nama anak: 2", "terdampak: 2"]),
+        ("notice.md", ["6 March 2026 23.30 WIB", "2 March 2026 13.00 WIB", "Name of the child: 2", "concerned: 2"]),
+    ],
+)
+def test_the_notice_has_the_facts_its_deadline_and_nobody(name: str, said: list[str], handed_over: Path) -> None:
+    """Seen to fail with `hours=72 + 7` for WITHIN, and with moments in UTC."""
+    text = (handed_over / name).read_text(encoding="utf-8")
+    for words in said:
+        assert words in text, f"{words} is not in {text}"
+    assert "$" not in text
+    for identifier in (BUDI, ANI, REPORT, WORKER.id, "LP-1", "KS-1"):
+        assert identifier not in text
+
+
+def test_a_folder_without_the_moment_of_discovery_is_refused(tmp_path: Path) -> None:
+    period = ["--since", "2026-03-02", "--until", "2026-03-03"]
+    answer = CliRunner().invoke(main.app, ["audit", "exposed", *period, "--folder", str(tmp_path / "new")])
+    assert answer.exit_code == 1 and "--discovered" in answer.output
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ import pytest
 
 from services.directory.looks import MANY, OUTSIDE_HOURS, Unusual, as_csv, unusual
 from shared.access import Actor
-from shared.access.audit import ensure_indexes
+from shared.access.audit import ensure_indexes, verify
+from shared.access.audit.log import by_chain
 
 pytestmark = pytest.mark.mongo
 
@@ -55,6 +56,26 @@ def test_the_same_is_told_by_json_and_as_a_table(visit, hire, agency, reader, fo
     table = program.get(f"/id/audit/looks.csv?subject={CHILD}")
     assert table.headers["Content-Disposition"] == f'attachment; filename="{CHILD}.csv"'
     assert len(list(csv.reader(io.StringIO(table.text)))) == 1 + 3
+
+
+def test_who_opened_a_file_is_in_the_lists_of_its_report_and_children(supervisor, reader, foundation, mongo, prefix):
+    """Entries with and without what they concern are one chain. Seen to fail with `subject` alone in the question."""
+    report, file = "report-" + "e" * 32, "attachment-" + "f" * 32
+    foundation.audit.record(reader, "identity.opened", file, ["content"], "attachment_page", concerns=[report, CHILD])
+    foundation.audit.record(reader, "identity.opened", report, ["narrative"], "report_page")
+    for subject in (report, CHILD, file):
+        assert "Isi berkas" in supervisor.get(f"/id/audit/looks?subject={subject}").text, subject
+    assert "Isi berkas" not in supervisor.get(f"/id/audit/looks?subject={OTHER}").text
+    audit = mongo.client()[f"{prefix}audit"]
+    assert verify(by_chain(audit), ()) == []
+    audit["entries"].update_one({"subject": file}, {"$set": {"concerns": [OTHER]}})
+    [wrong] = verify(by_chain(audit), ())
+    assert wrong.what == "edited", "the hash covers what an entry concerns"
+
+
+def test_what_an_entry_concerns_is_an_id(reader, foundation):
+    with pytest.raises(ValueError, match="is an id"):
+        foundation.audit.record(reader, "identity.opened", CHILD, ["name"], "case_page", concerns=["Budi"])
 
 
 @pytest.mark.parametrize("subject", ["", "Budi", "account-" + "a" * 32, CHILD + "0"])

@@ -83,11 +83,15 @@ def test_a_photograph_is_kept_sealed_listed_without_its_name_and_given_back(
     assert (name["file_name"], name["description"]) == ("Budi di pabrik.jpg", "Anak di bagian pewarnaan")
     [entry] = audit.find()
     assert (entry["subject"], entry["fields"]) == (shown["attachment_id"], ["file_name", "description"])
+    [report] = foundation.database["reports"].find()
+    tells_of = [report["_id"], *(child["person_id"] for child in report["children"])]
+    assert entry["concerns"] == tells_of and len(tells_of) > 1, "the opening is in the lists of report and children"
 
     file = clerk.api("GET", answer.headers["Location"])
     assert (file.status_code, file.mimetype, len(file.data)) == (200, "image/jpeg", shown["size_bytes"])
     assert Image.open(io.BytesIO(file.data)).size == (40, 60)
-    assert audit.count_documents({"subject": shown["attachment_id"], "fields": "content"}) == 1
+    content = {"subject": shown["attachment_id"], "fields": "content", "concerns": tells_of}
+    assert audit.count_documents(content) == 1
 
     [event] = foundation.database["journal"].find({"type": "report.attachment_added"})
     assert set(event["data"]) == {"report_id", "attachment_id", "kind", "format", "size_bytes"}
