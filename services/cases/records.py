@@ -4,7 +4,7 @@ command refuses into the answer. Used by pages and API alike, so that both refus
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,9 +99,14 @@ def possible(found: Mapping[str, Any]) -> list[Possible]:
     """Every command on a case, with what stands in this actor's way."""
     foundation, actor, definition = current_foundation(), current_actor(), definitions.of(found["workflow"])
     _, state = store.read(foundation.database, found)
-    asked = any(step.agency_kinds for step in definition.steps.values())
-    works_for = agencies.works_for(foundation.database, actor) if asked else None
-    return available(definition, state, actor, foundation.clock(), works_for)
+    return available(definition, state, actor, foundation.clock(), works_for([definition]))
+
+
+def works_for(workflows: Iterable[Definition]) -> str | None:
+    """The kind of agency that this actor works for, where one of these workflows has steps for some kinds only; else
+    nobody asks."""
+    asked = any(step.agency_kinds for definition in workflows for step in definition.steps.values())
+    return agencies.works_for(current_foundation().database, current_actor()) if asked else None
 
 
 def possible_on_case(found: Mapping[str, Any]) -> list[Possible]:

@@ -36,13 +36,15 @@ def of_cases(page: Sequence[Mapping[str, Any]]) -> dict[str, Next]:
     """By the id of each stored case of a page: what the actor can do. One on a version that this process does not have
     says nothing."""
     database, actor, now = current_foundation().database, current_actor(), current_foundation().clock()
+    known = {found["workflow"]: definitions.find(found["workflow"]) for found in page}
+    works_for = records.works_for(each for each in known.values() if each is not None)
     rows: dict[str, Next] = {}
     for found, state in zip(page, store.read_all(database, page), strict=True):
-        definition = definitions.find(found["workflow"])
+        definition = known[found["workflow"]]
         if definition is None:
             rows[found["_id"]] = Next()
             continue
-        mine = available(definition, state, actor, now) if may(actor, "case.act", found) else []
+        mine = available(definition, state, actor, now, works_for) if may(actor, "case.act", found) else []
         now_mine = [each for each in mine if each.now and each.command not in commands.OF_AN_AGENCY]
         first = [each for each in now_mine if each.command in WAITING]
         first += [each for each in now_mine if each.command == STEP and not _ends(definition, each.subject)]

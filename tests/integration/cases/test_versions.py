@@ -368,7 +368,7 @@ def test_a_step_of_one_kind_of_agency_is_refused_to_people_of_another(
     city: Path, arrive: Arrive, agency: Callable[..., str], as_role: As
 ) -> None:
     """By API and page alike. Seen to fail when the command did not say for which kind of agency somebody works, and
-    when `available` did not."""
+    when `available` did not, on the case's page or in a row of the queue."""
     first = city / "first.yaml"
     first.write_text(
         first.read_text(encoding="utf-8").replace(
@@ -386,4 +386,5 @@ def test_a_step_of_one_kind_of_agency_is_refused_to_people_of_another(
     for person, possible in ((stranger, False), (own, True)):
         offered = person.api("GET", path).get_json()["items"]
         assert [each["possible"] for each in offered if each["subject"] == "screen"] == [possible]
+        assert ("#do-take_step-screen" in person.get("/id/cases").text) == possible
     assert screen(own, case).status_code == 200
