@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from typer.testing import CliRunner, Result
 
 from deploy.cli.main import app as command_line
@@ -30,6 +31,7 @@ from tests.integration.cases.test_cases import (
     types,
 )
 from tests.support.servers import Mongo
+from tests.unit.cases.engine.test_documentation import EXAMPLES, lines_of_commands, merged
 
 pytestmark = pytest.mark.mongo
 SHIPPED = definitions.DIRECTORY / "child_labour_referral.yaml"
@@ -398,6 +400,32 @@ def test_a_case_of_which_too_much_can_become_stays_and_the_others_move(
     assert stays["case_number"] == stored(foundation, {"_id": first})["case_number"] and second != first
     told = say("migrate", "1", str(city.parent / "second.yaml"), "--dry-run").stdout
     assert "more can happen than can be gone through" in told and "1 can be moved" in told
+
+
+def test_the_commands_of_the_documentation_bring_a_case_to_a_new_version(
+    city: Path, say: Callable[..., Result], arrive: Arrive, foundation: Foundation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lines of docs/workflow.md, with its example of a new version. Seen to fail with an option that there is not,
+    and with the move before the look."""
+    monkeypatch.chdir(city.parent)
+    text = yaml.safe_dump(merged(yaml.safe_load(SHIPPED.read_text()), yaml.safe_load(EXAMPLES["take-over"])))
+    Path("new.yaml").write_text(text)
+    case = arrive()
+    given = [words[2:] for words in lines_of_commands() if words[2:3] in (["whatif"], ["migrate"])]
+    assert [words[0] for words in given] == ["whatif", "migrate", "migrate"]
+    said = []
+    for words in given:
+        if words[1:] == ["1", "2"]:  # the page: when the file lies there
+            (city / "new.yaml").write_text(text)
+        done = say(*words)
+        assert done.exit_code == 0, done.output
+        said.append((done.stdout.splitlines()[:2], stored(foundation, case)["workflow"].rpartition("@")[2]))
+    moving = "child_labour_referral@1 -> child_labour_referral@2: 1 cases"
+    assert said == [
+        (["1 cases through child_labour_referral@2: 1 come to the same stage"], "1"),
+        ([moving, "  1 can be moved"], "1"),
+        ([moving, "  1 are moved"], "2"),
+    ]
 
 
 def test_what_cannot_be_asked_is_said_in_one_line(city: Path, say: Callable[..., Result]) -> None:

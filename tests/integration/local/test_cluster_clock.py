@@ -92,7 +92,7 @@ def server(tmp_path: Path) -> Iterator[Prefect]:
 def test_a_worker_of_the_cluster_completes_the_sweep_that_the_file_deploys(
     server: Prefect, mongo: Mongo, prefix: str, tmp_path: Path
 ) -> None:
-    """Seen to fail with a flow named by its file: a worker starts its runs in a place of their own, and each crashed."""
+    """Seen to fail with a flow named by its file: a worker starts each run in a place of its own."""
     environ = mongo.settings_environ("cases", prefix, RUJUKAN_DEMONSTRATION="true")
     Foundation.start(load("cases", environ)).journal.ensure_indexes()
     server.say("work-pool", "create", clock.POOL, "--type", "process")
