@@ -52,6 +52,7 @@ docs: install ## Rewrite the generated documents
 	@$(PYTHON) -m shared.events.documents
 	@$(PYTHON) -m shared.access.documents
 	@$(PYTHON) -m shared.domain.documents
+	@$(PYTHON) -m deploy.clock
 
 clean: ## Remove what was installed and built; data under .local stay
 	@rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .local/kafka

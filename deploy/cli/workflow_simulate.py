@@ -50,7 +50,7 @@ def simulate(
     cases: Annotated[int, typer.Option(min=1, max=100_000, help="How many cases come.")] = 200,
     seed: Annotated[int, typer.Option(help="The same number draws the same chances.")] = 1,
     figures: Annotated[
-        Path | None, typer.Option(help=f"The city's figures; without it, {FIGURES} beside the definition.")
+        Path | None, typer.Option(help="The city's figures; without it, simulation.yaml beside the definition.")
     ] = None,
     per_day: Annotated[float | None, typer.Option(min=0.01, help="How many cases come on a working day.")] = None,
     case_workers: Annotated[int | None, typer.Option(min=1, help="How many manage cases.")] = None,
@@ -68,6 +68,7 @@ def simulate(
 
     Example: rujukan workflow simulate --cases 500 --seed 7 --case-workers 5 --deadline visit=2 --plot run.svg
     """
+    from services.cases.definitions import FIGURES
     from services.cases.simulation import compared
     from services.cases.simulation.chart import svg
 

@@ -35,6 +35,7 @@ REASONS = {
     "awaited_step_gone": "a second person has to decide on {step!r} first, which the new version does not offer there",
     "breaks": "it would break {invariant!r}",
     "strands": "it could never come to an end from {stage!r}",
+    "unproven": "from {stage!r} more can happen than can be gone through: whether it could come to an end is not known",
 }
 
 VersionArgument = Annotated[str, typer.Argument(help="A version (2, or child_labour_referral@2) or a YAML file.")]

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from pymongo import ASCENDING
-
 from services.cases import commands, definitions, model, store
 from services.cases.engine import Case, Definition, Event, Refusal
 from services.cases.engine.migration import migrate
@@ -25,7 +23,6 @@ from shared.mongo import reachable
 
 MIGRATION = system_actor("cases.migration")
 ATTEMPTS = 5
-PAGE = 200
 
 
 @dataclass(frozen=True)
@@ -92,19 +89,8 @@ def _again_on_conflict(work: Callable[[], Moved | None]) -> Moved | None:
 
 
 def _on(foundation: Foundation, old: Definition) -> Iterator[str]:
-    """Ids of the cases on a version, page by page, so that a long run holds no cursor open."""
-    last = ""
-    while True:
-        with reachable():
-            found = list(
-                foundation.database[store.CASES].find(
-                    {"workflow": old.id, "_id": {"$gt": last}}, {"_id": 1}, sort=[("_id", ASCENDING)], limit=PAGE
-                )
-            )
-        yield from (each["_id"] for each in found)
-        if len(found) < PAGE:
-            return
-        last = found[-1]["_id"]
+    """Ids of the cases on a version."""
+    return (each["_id"] for each in store.every(foundation.database, {"workflow": old.id}))
 
 
 def _result(record: model.Record, case: Case, event: Event | Refusal) -> Moved:

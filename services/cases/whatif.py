@@ -12,9 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from pymongo import ASCENDING
-
-from services.cases import definitions, model, store
+from services.cases import agencies, definitions, model, store
 from services.cases.engine import Case, Definition, Event, Refusal, commands, decide, evolve, joining
 from services.cases.engine.definition import TakesOver
 from services.cases.engine.referrals import WITHDRAWN
@@ -52,15 +50,12 @@ def compare(foundation: Foundation, draft: Definition, since: datetime) -> Itera
     """Every case that was opened since a moment, beside what would have become of it under the draft."""
     now = foundation.clock()
     with reachable():
-        found = foundation.database[store.CASES].find({"opened_at": {"$gte": since}}, sort=[("opened_at", ASCENDING)])
-        for document in found:
-            entries = store.history(foundation.database, document["_id"])
-            definition = definitions.of(document["workflow"])
-            yield Compared(
-                document["case_number"],
-                replay(definition, definition, entries, now),
-                replay(definition, draft, entries, now),
-            )
+        kinds = {each["_id"]: each["kind"] for each in foundation.database[agencies.AGENCIES].find({}, {"kind": 1})}
+    for document in store.every(foundation.database, {"opened_at": {"$gte": since}}, "case_number", "workflow"):
+        entries = store.history(foundation.database, document["_id"])
+        definition = definitions.of(document["workflow"])
+        before, after = (replay(definition, each, entries, now, kinds) for each in (definition, draft))
+        yield Compared(document["case_number"], before, after)
 
 
 def count(foundation: Foundation, since: datetime) -> int:
@@ -69,17 +64,31 @@ def count(foundation: Foundation, since: datetime) -> int:
         return foundation.database[store.CASES].count_documents({"opened_at": {"$gte": since}})
 
 
-def replay(definition: Definition, draft: Definition, entries: Sequence[Mapping[str, Any]], until: datetime) -> Played:
-    """A case's journal entries, oldest first, given to `draft` as commands. `definition` is what they were given to.
+def replay(
+    definition: Definition,
+    draft: Definition,
+    entries: Sequence[Mapping[str, Any]],
+    until: datetime,
+    agency_kinds: Mapping[str, str],
+) -> Played:
+    """A case's journal entries, oldest first, given to `draft` as commands. `definition` is what they were given to,
+    `agency_kinds` the kind of each agency by its id.
 
     Words that the draft calls otherwise are translated by its `takes_over`.
     """
-    return _Replay(definition, draft, entries).played(until)
+    return _Replay(definition, draft, entries, agency_kinds).played(until)
 
 
 class _Replay:
-    def __init__(self, definition: Definition, draft: Definition, entries: Sequence[Mapping[str, Any]]) -> None:
-        self._draft = draft
+    def __init__(
+        self,
+        definition: Definition,
+        draft: Definition,
+        entries: Sequence[Mapping[str, Any]],
+        agency_kinds: Mapping[str, str],
+    ) -> None:
+        self._definition, self._draft = definition, draft
+        self._agency_kinds = agency_kinds
         self._entries = entries
         self._events = [model.from_entry(entry) for entry in entries]
         taken = draft.takes_over
@@ -197,12 +206,11 @@ class _Replay:
         on = {**said, "by": member, "referral_id": data["referral_id"]}
         match event.type:
             case "referral.requested":
-                known = self._draft.referrals.get(kind)
                 return kind, commands.RequestReferral(
                     referral_id=data["referral_id"],
                     kind=kind,
                     agency_id=data["agency_id"],
-                    agency_kind=known.agency_kinds[0] if known else "",
+                    agency_kind=self._agency_kind(data["kind"], data["agency_id"]),
                     **manager,
                 )
             case "referral.claimed":
@@ -220,3 +228,9 @@ class _Replay:
             case "referral.revoked" if data["reason"] != WITHDRAWN:
                 return kind, commands.Revoke(referral_id=data["referral_id"], reason=data["reason"], **manager)
         return None
+
+    def _agency_kind(self, kind: str, agency_id: str) -> str:
+        """The kind of an agency that was asked for a kind of referral. One that is of another kind by now, by which it
+        could not have been asked, was of the first of those that could."""
+        now, asked = self._agency_kinds.get(agency_id, ""), self._definition.referrals.get(kind)
+        return now if asked is None or now in asked.agency_kinds else asked.agency_kinds[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import logging
 import traceback
@@ -12,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from rich.console import Console
 
-from deploy import processes
+from deploy import clock, processes
 from deploy.local import programs
 from deploy.local.state import State
 from shared.settings import SERVICES
@@ -80,3 +82,30 @@ def test_the_clock_runs_each_sweep_in_time_and_one_at_a_time(flows: ModuleType, 
     assert found.name == name and found.concurrency_limit == 1 and not found.paused
     assert [(each.schedule.interval.total_seconds(), each.active) for each in found.schedules] == [(every, True)]
     assert found.concurrency_options.collision_strategy.value == "CANCEL_NEW"
+
+
+def test_a_cluster_deploys_what_one_process_serves(flows: ModuleType):
+    """The file as Prefect itself reads it. Seen to fail with a line of it changed by hand, and, the file written
+    anew each time, without limits, with intervals in minutes, and with one flow left out."""
+    # Here, not above: the fixture puts back what the import does to logs.
+    from prefect.cli.deploy._config import _load_deploy_configs_and_actions
+    from prefect.cli.deploy._schedules import _schedule_config_to_deployment_schedule
+    from prefect.flows import load_flow_from_entrypoint
+
+    assert clock.FILE.read_text(encoding="utf-8") == clock.render(), "run python -m deploy.clock"
+    printed = Console(file=io.StringIO())
+    read, actions = _load_deploy_configs_and_actions(clock.FILE, console=printed)
+    assert printed.file.getvalue() == "" and actions == {"build": [], "push": [], "pull": []}
+    assert len(read) == len(flows.deployments()) == 6
+    for entry, served in zip(read, flows.deployments(), strict=True):
+        assert load_flow_from_entrypoint(entry["entrypoint"]).name == served.flow_name
+        assert (entry["name"], entry["work_pool"]) == (served.name, {"name": clock.POOL})
+        limit = entry.get("concurrency_limit", {"limit": None})
+        assert limit["limit"] == served.concurrency_limit
+        if served.concurrency_limit is not None:
+            assert limit["collision_strategy"] == "CANCEL_NEW"
+        [written] = [_schedule_config_to_deployment_schedule(each)["schedule"] for each in entry["schedules"]]
+        [own] = [each.schedule for each in served.schedules]
+        assert getattr(written, "cron", None) == getattr(own, "cron", None)
+        assert getattr(written, "interval", None) == getattr(own, "interval", None)
+        assert written.timezone in ("UTC", None)

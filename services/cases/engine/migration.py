@@ -16,7 +16,7 @@ from services.cases.engine import deadlines
 from services.cases.engine.decide import holds
 from services.cases.engine.definition import DeadlineRule, Definition, Duration, TakesOver
 from services.cases.engine.evolve import evolve
-from services.cases.engine.explore import completable
+from services.cases.engine.explore import TooManyStates, completable
 from services.cases.engine.refusals import Reason, Refusal, reason
 from services.cases.engine.state import (
     ACCEPTED,
@@ -62,9 +62,17 @@ def migrate(
     reasons = [
         reason("breaks", invariant=each.name) for each in new.invariants.values() if holds(new, after, each.never)
     ]
-    if not reasons and not completable(new, after):
-        reasons = [reason("strands", stage=after.stage)]
+    reasons = reasons or list(_stranded(new, after))
     return Refusal(tuple(reasons)) if reasons else moved
+
+
+def _stranded(new: Definition, case: Case) -> Iterator[Reason]:
+    """Why it is not certain that the case, as it would be, can come to an end."""
+    try:
+        if not completable(new, case):
+            yield reason("strands", stage=case.stage)
+    except TooManyStates:
+        yield reason("unproven", stage=case.stage)
 
 
 def unknown_sources(old: Definition, new: Definition) -> Iterator[tuple[tuple[str | int, ...], str]]:
