@@ -3,8 +3,8 @@
 Keyed BLAKE2b (RFC 7693) takes a quarter of HMAC's time, and one is made for every block of every child.
 
 Every block joins two facts: two skeletons; a skeleton with a kecamatan and an age band; a skeleton with a guardian's
-skeleton; of a single name, its skeleton with an age in years. One fact alone (a skeleton, a bigram) is never hashed: its
-frequency would tell the name.
+skeleton; of a single name, its skeleton with an age in years. One fact alone (a skeleton, a bigram) is never hashed:
+its frequency would tell the name.
 """
 
 from __future__ import annotations
