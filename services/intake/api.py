@@ -133,13 +133,14 @@ class ChildErasure(MethodView):
     @blueprint.response(201, schemas.Receipt)
     @blueprint.doc(parameters=[IDEMPOTENCY_KEY])
     @requires("identity.erase")
-    def post(self, wanted: dict[str, str], reference: str, child_id: str) -> Any:
-        """Erase what identifies a child, for good, and get the receipt. The codes of the report stay."""
+    def post(self, wanted: dict[str, Any], reference: str, child_id: str) -> Any:
+        """Erase what identifies a child, for good, in all its reports, and get the receipt. Their codes stay."""
         report = found(reference, "identity.erase")
         key = command(current_foundation().settings.secret_key)
+        foundation, actor, reason = current_foundation(), current_actor(), wanted["reason"]
         try:
-            return erasure.erase(current_foundation(), current_actor(), report["_id"], child_id, wanted["reason"], key)
-        except (erasure.Refused, NotHeld) as error:
+            return erasure.erase(foundation, actor, report["_id"], child_id, reason, wanted["also"], key)
+        except (erasure.Refused, erasure.AlsoHeld, NotHeld) as error:
             raise erasure_refused(error) from None
 
 
@@ -184,10 +185,16 @@ def separate(report: Mapping[str, Any], child_id: str, version: int, key: Comman
         raise Problem(409, "not_linked", detail=detail) from None
 
 
-def erasure_refused(error: erasure.Refused | NotHeld) -> Problem:
+def erasure_refused(error: erasure.Refused | erasure.AlsoHeld | NotHeld) -> Problem:
     """Why a child cannot be erased, as an answer."""
+    if isinstance(error, erasure.AlsoHeld):
+        numbers = ", ".join(error.numbers) or "–"
+        detail = gettext("The other reports that hold something of this child are now: %(numbers)s.", numbers=numbers)
+        return Problem(409, "also_held", detail=detail)
     if isinstance(error, erasure.Refused) and error.reason == "nothing_held":
         return Problem(409, "nothing_held", detail=gettext("Nothing that identifies this child is held any more."))
     if isinstance(error, erasure.Refused) and error.reason == "on_hold":
-        return Problem(409, "on_hold", detail=gettext("This report is on hold: nothing of it may be erased."))
+        return Problem(
+            409, "on_hold", detail=gettext("A report about this child is on hold: nothing of it may be erased.")
+        )
     return Problem(404, "not_found")

@@ -1,5 +1,6 @@
 """Erasing what identifies a child, or what stands in a report as a whole, and taking a name out of the narrative.
 
+A child that was reported again is held once in each of its reports: who erases it by hand erases it in all of them.
 Erasing deletes the keyset, the values and what a child could be found by, and leaves a receipt without an identity. The
 report's narrative may still name an erased child, so it is queued for redaction. What older copies of the database hold
 opens until the vault's key is rotated (shared/vault/rotation.py).
@@ -7,18 +8,18 @@ opens until the vault's key is rotated (shared/vault/rotation.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from services.intake import attachments
 from services.intake.retention import proposals
-from services.intake.store import COURSES, ERASURES, REPORTS, change_report, child_in, ids_in
+from services.intake.store import COURSES, ERASURES, REPORTS, about_child, change_report, child_in, held_in, ids_in
 from shared.access import Actor
 from shared.events import NewEvent
 from shared.foundation import Foundation
-from shared.ids import new_id
+from shared.ids import derived_id, new_id
 from shared.journal import Command, Unit, VersionConflict
 from shared.mongo import find_surely
 from shared.vault import NotHeld
@@ -33,6 +34,14 @@ class Refused(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class AlsoHeld(Exception):
+    """The child is held in other reports than those that were named. `numbers`: these are they."""
+
+    def __init__(self, numbers: Collection[str]) -> None:
+        super().__init__("held in other reports than those that were named")
+        self.numbers = list(numbers)
 
 
 @dataclass(frozen=True)
@@ -53,17 +62,28 @@ def erase(
     report_id: str,
     child_id: str,
     reason: str,
+    also: Collection[str] = (),
     command: Command | None = None,
 ) -> Mapping[str, Any]:
-    """Erases a child's identity and returns the receipt. `reason` is a code of the list `erasure_reason`.
+    """Erases a child's identity in this and all its other reports, and returns the receipt for this one.
 
-    Raises NotHeld for an unknown report, Refused, journal.VersionConflict, journal.Unavailable.
+    `reason` is a code of the list `erasure_reason`; `also` are the numbers of those others, as the actor was shown
+    them. All is erased or nothing. Raises NotHeld for an unknown report, Refused (`on_hold` also for another of the
+    reports), AlsoHeld, journal.VersionConflict, journal.Unavailable.
     """
     order = Order(reason, foundation.clock(), actor.id, new_id("erasure"))
 
     def work(unit: Unit) -> dict[str, Any]:
+        others = _elsewhere(unit, foundation, report_id, child_id)
         person_id = erase_in(unit, foundation, report_id, child_id, order)
+        if {report["number"] for report, _ in others} != set(also):
+            raise AlsoHeld([report["number"] for report, _ in others])
         proposals.withdraw(unit, proposals.about(report_id, child_id), "erased", order.at)
+        for report, child in others:
+            there, theirs = report["_id"], child["child_id"]
+            receipt_id = derived_id("erasure", order.receipt_id, theirs)
+            erase_in(unit, foundation, there, theirs, replace(order, receipt_id=receipt_id))
+            proposals.withdraw(unit, proposals.about(there, theirs), "erased", order.at)
         return {"receipt": order.receipt_id, "person_id": person_id}
 
     answer = foundation.journal.run(work, actor=actor, command=command)
@@ -73,8 +93,24 @@ def erase(
     return found
 
 
+def _elsewhere(
+    unit: Unit, foundation: Foundation, report_id: str, child_id: str
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The child in its other reports that hold something of it. Raises NotHeld, Refused."""
+    report = _report(unit, foundation, report_id)
+    try:
+        _, child = child_in(report, child_id)
+    except NotHeld:
+        raise Refused("unknown_child") from None
+    reports = unit.find(foundation.database[REPORTS], about_child(child))
+    return [(report, each) for report, each in held_in(reports, child) if report["_id"] != report_id]
+
+
 def erase_in(unit: Unit, foundation: Foundation, report_id: str, child_id: str, order: Order) -> str:
-    """Erases a child's identity inside a unit of work. Returns its subject in the vault. Raises NotHeld, Refused."""
+    """Erases a child's identity in one report inside a unit of work. Returns its subject in the vault.
+
+    Raises NotHeld, Refused.
+    """
     report = _report(unit, foundation, report_id)
     try:
         number, child = child_in(report, child_id)

@@ -325,6 +325,8 @@ class ErasureForm(Form):
     """Why, and that it is meant."""
 
     reason = CodedRadios(_l("Why is it erased?"), "erasure_reason")
+    also = wtforms.HiddenField()
+    """The numbers of the other reports that the page named."""
     sure = CheckboxField(_l("I am sure: nobody can bring it back."))
 
     def checked(self) -> str | None:

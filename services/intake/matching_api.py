@@ -16,7 +16,7 @@ from shared.web.arguments import Blueprint
 from shared.web.language import N_
 
 blueprint = Blueprint("matches-api", __name__, url_prefix="/reports", description="Whether a child is known.")
-ONE_MORE_FACT = N_("This name alone is not enough. Add another part of it, the kecamatan, or the parent or guardian.")
+ONE_MORE_FACT = N_("This name alone is not enough. Add another part of it, the age, the kecamatan, or the guardian.")
 
 
 def find(wanted: Mapping[str, Any], purpose: str) -> list[matching.Found]:

@@ -111,15 +111,21 @@ def erasures() -> ResponseReturnValue:
 def erase(number: str, child_id: str) -> ResponseReturnValue:
     """Erases what identifies a child, after a reason and a second confirmation."""
     report = api.found(number, "identity.erase")
-    _child(report, child_id)
+    _which, child = _child(report, child_id)
     form = ErasureForm()
     reason = form.checked() if request.method == "POST" else None
     if reason is None:
-        others = store.also_reported(current_foundation().database, report)[child_id]
+        held = store.held_about(current_foundation().database, child)
+        others = [each["number"] for each, _ in held if each["_id"] != report["_id"]]
+        form.also.data = " ".join(others)
         page = render_template("intake/erase.html", form=form, report=report, others=others)
         return page, 422 if request.method == "POST" else 200
+    also = (form.also.data or "").split()
     try:
-        erasure.erase(current_foundation(), current_actor(), report["_id"], child_id, reason)
+        erasure.erase(current_foundation(), current_actor(), report["_id"], child_id, reason, also)
+    except erasure.AlsoHeld as error:
+        flash(api.erasure_refused(error).advice)
+        return redirect(url_for(".erase", number=report["number"], child_id=child_id), 303)
     except (erasure.Refused, NotHeld) as error:
         problem = api.erasure_refused(error)
         if problem.status != 409:

@@ -252,9 +252,18 @@ class ReportList(Page):
 
 
 class Erasure(Schema):
-    """Why what identifies a child is erased."""
+    """Why what identifies a child is erased.
+
+    `also`: the numbers of the child's other reports that hold something of it, in which it is erased too. A wrong list
+    is answered 409 with the right one.
+    """
 
     reason = one_of("erasure_reason", required=True)
+    also = fields.List(
+        fields.String(validate=validate.Regexp(r"L-[0-9A-Z-]{1,30}\Z", error=N_("Not a valid id."))),
+        load_default=list,
+        validate=validate.Length(max=100),
+    )
 
 
 class Receipt(Schema):

@@ -5,7 +5,7 @@ Queries and indexes only; what may be written is decided in model and registrati
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -110,6 +110,33 @@ def also_reported(database: Database, report: Mapping[str, Any]) -> dict[str, li
             if known_as in first:
                 numbers[first[known_as]].append(other["number"])
     return numbers
+
+
+def about_child(child: Mapping[str, Any]) -> dict[str, Any]:
+    """The question for all reports about a child, however it was reported first."""
+    first = child.get("first_child_id") or child["child_id"]
+    return {"$or": [{"children.child_id": first}, {"children.first_child_id": first}]}
+
+
+def held_in(
+    reports: Iterable[Mapping[str, Any]], child: Mapping[str, Any]
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Of the reports about a child those in which something identifies it, the earliest first, each with the child."""
+    first = child.get("first_child_id") or child["child_id"]
+    return [
+        (report, each)
+        for report in sorted(reports, key=lambda report: (report["registered_at"], report["_id"]))
+        for each in report["children"]
+        if first in (each["child_id"], each.get("first_child_id"))
+        and each["person_id"] is not None
+        and each.get("erased_at") is None
+    ]
+
+
+def held_about(database: Database, child: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """As `held_in`, of all reports about the child. Raises Unavailable."""
+    with reachable():
+        return held_in(list(database[REPORTS].find(about_child(child))), child)
 
 
 def page(database: Database, number: int, size: int, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:

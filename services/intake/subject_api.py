@@ -81,9 +81,12 @@ def correct(request: Mapping[str, Any], version: int, values: Mapping[str, Any],
 
 def on_the_wire(copy: Mapping[str, Any]) -> dict[str, Any]:
     """A copy as the wire has it."""
-    report = copy["codes"]["report"]
-    plain = {**report, "registered_at": report["registered_at"].isoformat()}
-    return {**copy, "report_number": report["number"], "codes": {**copy["codes"], "report": plain}}
+    reports = []
+    for held in copy["reports"]:
+        report = held["codes"]["report"]
+        plain = {**report, "registered_at": report["registered_at"].isoformat()}
+        reports.append({**held, "report_number": report["number"], "codes": {**held["codes"], "report": plain}})
+    return {**copy, "reports": reports}
 
 
 @blueprint.route("/requests")

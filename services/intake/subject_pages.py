@@ -170,8 +170,11 @@ def _correction_form(found: Mapping[str, Any]) -> CorrectionForm | None:
 
 
 def _page(found: Mapping[str, Any], form: OutcomeForm, correction: CorrectionForm | None) -> str:
-    now = current_foundation().clock()
-    return render_template("intake/request.html", request=found, form=form, correction=correction, now=now)
+    foundation = current_foundation()
+    corrects = found["kind"] == subject_requests.CORRECTION
+    others = subject_requests.elsewhere(foundation.database, found) if corrects else []
+    shown = {"request": found, "form": form, "correction": correction, "others": others}
+    return render_template("intake/request.html", **shown, now=foundation.clock())
 
 
 def _back(problem: Problem, request_id: str) -> ResponseReturnValue:

@@ -1,8 +1,8 @@
 """Requests of a child or guardian about what is held of the child: recorded, due, copied, closed (a correction is
 made in corrections.py).
 
-The copy has what identifies the child and the codes of its report. What others said of it (narrative, reporter, files)
-is not in it: it may tell who reported, which stays secret (UU 11/2012 Ps.19). It knows no HTTP.
+The copy has what identifies the child and the codes of all reports about it. What others said of it (narrative,
+reporter, files) is not in it: it may tell who reported, which stays secret (UU 11/2012 Ps.19). It knows no HTTP.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import ASCENDING
 from pymongo.database import Database
 
-from services.intake.store import REPORTS, REQUESTS, child_in
+from services.intake.store import REPORTS, REQUESTS, child_in, held_about
 from shared.access import Actor
 from shared.domain.working_time import start_of_day, wib_date
 from shared.events import NewEvent
@@ -94,16 +94,27 @@ def record(
 
 
 def copy(foundation: Foundation, actor: Actor, request_id: str) -> dict[str, Any]:
-    """What is held about the child: `child` (its fields by name), `codes` of child and report, `closed` (held, and not
-    open to the actor's role). The opening is audited, and recorded with the request, before it is returned.
+    """What is held about the child in each of its `reports`, that of the request first: `child` (its fields by name),
+    `codes` of child and report, `closed` (held, and not open to the actor's role). Each opening is audited, and all are
+    recorded with the request, before they are returned.
 
     Raises NotHeld for an unknown request, Refused, journal.Unavailable.
     """
     request, report, child = to_answer(foundation.database, request_id, COPY)
-    try:
-        opened = foundation.sealed.open_readable(actor, child["person_id"], PURPOSE)
-    except NotHeld:
-        raise Refused("nothing_held") from None
+    others = [pair for pair in held_about(foundation.database, child) if pair[0]["_id"] != report["_id"]]
+    reports = []
+    for about, reported in [(report, child), *others]:
+        try:
+            opened = foundation.sealed.open_readable(actor, reported["person_id"], PURPOSE)
+        except NotHeld:  # it was erased at this moment
+            continue
+        codes = {
+            "child": {name: reported[name] for name in ABOUT_THE_CHILD},
+            "report": {name: about[name] for name in ABOUT_THE_REPORT},
+        }
+        reports.append({"child": opened.values, "closed": opened.closed, "codes": codes})
+    if not reports:
+        raise Refused("nothing_held")
     now = foundation.clock()
 
     def work(unit: Unit) -> dict[str, Any]:
@@ -114,14 +125,21 @@ def copy(foundation: Foundation, actor: Actor, request_id: str) -> dict[str, Any
     foundation.journal.run(work, actor=actor)
     return {
         "request": {**request, "copied_at": now, "copied_by": actor.id},
-        "child": opened.values,
-        "closed": opened.closed,
-        "codes": {
-            "child": {name: child[name] for name in ABOUT_THE_CHILD},
-            "report": {name: report[name] for name in ABOUT_THE_REPORT},
-        },
+        "reports": reports,
         "made_at": now,
     }
+
+
+def elsewhere(database: Database, request: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The number and the child's id of each other report in which something of the child is held, the earliest first.
+
+    A correction is for one report; each of these wants one of its own. Raises Unavailable.
+    """
+    report = find_surely(database[REPORTS], {"_id": request["report_id"]})
+    if report is None:
+        return []
+    held = held_about(database, child_in(report, request["child_id"])[1])
+    return [(other["number"], child["child_id"]) for other, child in held if other["_id"] != report["_id"]]
 
 
 def close(foundation: Foundation, actor: Actor, request_id: str, version: int, outcome: str) -> None:

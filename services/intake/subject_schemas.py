@@ -107,11 +107,20 @@ class Codes(Schema):
     report = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-class SubjectCopy(Schema):
-    """What is held about a child. What others said of it may tell who reported, and is not in it."""
+class HeldInReport(Schema):
+    """What one report holds about a child."""
 
     report_number = fields.String(required=True)
-    made_at = fields.AwareDateTime(required=True)
     child = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
     codes = fields.Nested(Codes, required=True)
     closed = fields.List(fields.String(), required=True, metadata={"description": "Held, not open to your role."})
+
+
+class SubjectCopy(Schema):
+    """What is held about a child in all reports about it, that of the request first.
+
+    What others said of it may tell who reported, and is not in it.
+    """
+
+    made_at = fields.AwareDateTime(required=True)
+    reports = fields.List(fields.Nested(HeldInReport), required=True)

@@ -163,7 +163,7 @@ class Deliveries(MethodView):
             skip=(number - 1) * size,
             limit=size,
         )
-        return one_page(items, paging, total)
+        return one_page([records.shown(each) for each in items], paging, total)
 
 
 @deliveries.route("/<string:delivery_id>")

@@ -123,7 +123,7 @@ def detail(subscription_id: str) -> ResponseReturnValue:
         "notifications/detail.html",
         subscription=found,
         agency=agency_names().get(found["agency_id"], found["agency_id"]),
-        page=Page(items, number, total),
+        page=Page([records.shown(each) for each in items], number, total),
         state=state,
         waiting=store.waiting(database, subscription_id),
         texts=texts,

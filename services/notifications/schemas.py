@@ -124,7 +124,10 @@ class Attempt(Schema):
 
 
 class Delivery(Schema):
-    """One message to one subscription. Its id is the `webhook-id` of every attempt."""
+    """One message to one subscription. Its id is the `webhook-id` of every attempt.
+
+    `case_id` is null for a test message, and for who may not see cases.
+    """
 
     id = fields.String(attribute="_id", required=True)
     subscription_id = fields.String(required=True)
@@ -140,9 +143,9 @@ class Delivery(Schema):
 
 
 class DeliveryWithAttempts(Delivery):
-    """A delivery with what was sent and every attempt, oldest first."""
+    """A delivery with what was sent (null for who may not see cases) and every attempt, oldest first."""
 
-    payload = fields.Dict(required=True)
+    payload = fields.Dict(required=True, allow_none=True)
     attempts = fields.List(fields.Nested(Attempt), required=True)
 
 

@@ -3,7 +3,8 @@
 Keyed BLAKE2b (RFC 7693) takes a quarter of HMAC's time, and one is made for every block of every child.
 
 Every block joins two facts: two skeletons; a skeleton with a kecamatan and an age band; a skeleton with a guardian's
-skeleton. One fact alone (a skeleton, a bigram) is never hashed: its frequency would tell the name.
+skeleton; of a single name, its skeleton with an age in years. One fact alone (a skeleton, a bigram) is never hashed:
+its frequency would tell the name.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ UNKNOWN = "?"
 
 
 class OneMoreFact(Exception):
-    """What was given makes no compound block: ask for another part of the name, the kecamatan or the guardian."""
+    """What was given makes no compound block: ask for another part of the name, the age, the place or the guardian."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,25 @@ class Person:
 
 def blocks_to_keep(person: Person, key: SearchKey) -> list[bytes]:
     """The hashes to keep beside the person's sealed values, in no telling order; empty if no block can be made."""
-    return _hashed(_plain(person, [_band(person.age_years)]), key)
+    return _hashed(_kept(person), key)
 
 
 def blocks_to_find(person: Person, key: SearchKey) -> list[bytes]:
     """The hashes by which such a person may have been kept, also with an age a year off. Raises OneMoreFact."""
-    found = _hashed(_plain(person, _bands_near(person.age_years)), key)
+    # Where the place is known too, the age is asked with it alone: single names would be put before the longer ones of
+    # which only a part was told.
+    ages = [] if person.kecamatan else _ages_near(person.age_years)
+    found = _hashed(_plain(person, _bands_near(person.age_years), ages), key)
     if not found:
         raise OneMoreFact
     return found
 
 
-def _plain(person: Person, bands: Iterable[str]) -> set[str]:
+def _kept(person: Person) -> set[str]:
+    return _plain(person, [_band(person.age_years)], [] if person.age_years is None else [person.age_years])
+
+
+def _plain(person: Person, bands: Iterable[str], ages: Iterable[int]) -> set[str]:
     names = skeletons(person.name)
     # Of a name of three or more parts, one mistake leaves two parts whole. Of a shorter one, a part may be the wrong
     # one, so each part also stands without any one of its letters: two spellings one letter apart then meet.
@@ -68,6 +76,9 @@ def _plain(person: Person, bands: Iterable[str]) -> set[str]:
         made |= {_pair(form, other) for form in forms[one]} | {_pair(one, form) for form in forms[other]}
     if person.kecamatan:
         made |= {f"p|{form}|{person.kecamatan}|{band}" for name in names for form in forms[name] for band in bands}
+    if len(names) == 1:
+        # The year itself, asked with the years beside it: a band of three would be shared by three times as many.
+        made |= {f"a|{form}|{age}" for name in names for form in _forms(name) for age in ages}
     if person.guardian_name:
         guardians = skeletons(person.guardian_name)
         made |= {f"g|{form}|{guardian}" for name in names for form in forms[name] for guardian in guardians}
@@ -86,6 +97,10 @@ def _forms(name: str) -> set[str]:
 
 def _band(age: int | None) -> str:
     return UNKNOWN if age is None else str(min(age, OLDEST) // BAND_YEARS)
+
+
+def _ages_near(age: int | None) -> list[int]:
+    return [] if age is None else [near for near in (age - 1, age, age + 1) if near >= 0]
 
 
 def _bands_near(age: int | None) -> list[str]:

@@ -13,8 +13,8 @@ from shared.names import SearchKey
 from shared.vault.keys import KeyFileError, read_secret_file, write_secret_file
 
 SECRET_BYTES = 32
-HASHED_BY = b"blake2b"
-"""Another one makes every hash one of another key: `rujukan search reindex` makes it anew."""
+HASHED_BY = b"blake2b, single names with an age"
+"""How and what is hashed. Another one makes every hash one of another key: `rujukan search reindex` makes it anew."""
 
 
 def create_search_key_file(path: Path) -> None:

@@ -21,6 +21,7 @@ from shared.vault import NotHeld, finder
 from shared.vault.vault import SUBJECTS
 from tests.integration.intake.conftest import app, as_role, foundation  # noqa: F401
 from tests.support.canary import PERSON, Canary
+from tests.support.reports import a_child, a_report
 from tests.support.web import Browser
 
 pytestmark = pytest.mark.mongo
@@ -326,3 +327,17 @@ def test_a_case_worker_corrects_by_page_and_nothing_typed_is_lost(
     assert opened["name"] == "Nama Benar" and "nik" not in opened
     assert kept(foundation, report["_id"])["children"][0]["sex"] == "male"
     assert "child-name" not in worker.get(page).text, "an answered request has no form"
+
+
+def test_the_other_reports_of_the_child_are_named_each_with_its_own_correction(as_role: As, report) -> None:
+    """Also once it is corrected. Seen to fail with a list of none."""
+    first = report["children"][0]["child_id"]
+    sent = a_report(children=[a_child(same_as=first)])
+    again = as_role().api("POST", API, sent, headers={"Idempotency-Key": new_id("key")}).json
+    worker = as_role("case_worker")
+    request = asked(worker, report, "name")
+    address = f"/id/reports/{again['number']}/children/{again['children'][0]['child_id']}/correction"
+    assert address in worker.get(f"/id/reports/requests/{request}").text
+    assert correct(worker, request, name="Nama Benar").status_code == 200
+    assert address in worker.get(f"/id/reports/requests/{request}").text
+    assert worker.get(address).status_code == 200

@@ -66,6 +66,7 @@ IN_THE_OPEN = {
     "Wanted.name": "compared with what is sealed, not kept",
     "Wanted.guardian_name": "compared with what is sealed, not kept",
     "NewGrant.case_number": "a case's number: looked up, not kept",
+    "Erasure.also": "numbers of reports: compared, not kept",
     "Order.subject": "a word of the workflow, or an id: the engine refuses every other",
     "SubscriptionChange.url": "the address of a partner's program",
 }

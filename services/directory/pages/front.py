@@ -45,6 +45,12 @@ CARDS = (
     ),
     Card(N_("Find a report"), N_("By its number, or in the list of the latest."), "/reports", "report.read"),
     Card(N_("Open the queue of cases"), N_("The most urgent first, with their deadlines."), "/cases", "case.read"),
+    Card(
+        N_("Broken glass"),
+        N_("Who has opened a case that was closed to them, and what waits for your review."),
+        "/break-glass",
+        "break_glass.read",
+    ),
     Card(N_("See the numbers"), N_("Reports and open cases by kecamatan and month."), "/dashboard", "indicator.read"),
     Card(
         N_("Connect your system"),

@@ -29,6 +29,13 @@ def test_the_first_page_shows_what_a_role_can_do(visit, hire, agency):
         assert found == [*links, "/id/sessions", "/id/second-factor", *morning], role
 
 
+def test_the_first_page_leads_supervisors_alone_to_broken_glass(visit, hire, agency):
+    """Seen to fail without the card, and with one for whoever may read cases."""
+    for role, led in (("supervisor", True), ("case_worker", False), ("administrator", False)):
+        page = visit().sign_in(hire(role, agency_id=agency)).get("/id/").text
+        assert ('app-card__link" href="/id/break-glass"' in page) is led, role
+
+
 def test_an_agency_is_registered_and_changed_by_forms(administrator, foundation):
     made = administrator.send("/id/agencies/new", **AGENCY)
     assert made.status_code == 303

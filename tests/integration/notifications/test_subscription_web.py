@@ -25,6 +25,7 @@ pytestmark = pytest.mark.mongo
 
 OTHER = Actor("account-" + "2" * 32, "partner_agency", agency_id="agency-" + "b" * 32, session="s2")
 SUPERVISOR = Actor("account-" + "3" * 32, "supervisor", agency_id="agency-" + "c" * 32, session="s2")
+ADMINISTRATOR = Actor("account-" + "5" * 32, "administrator", session="s4")
 CLERK = Actor("account-" + "4" * 32, "intake_clerk", session="s3")
 URL = "http://127.0.0.1:9/hook"
 
@@ -188,6 +189,29 @@ def test_an_address_of_a_closed_account_is_not_called_any_more(sit, foundation):
     hear(foundation, directory_event("account.closed", PARTNER.id, **gone))
     found = {kept["_id"]: kept["disabled_reason"] for kept in foundation.database.subscriptions.find()}
     assert found == {subscription_id: "account_closed", other_id: None}
+
+
+def test_an_administrator_sees_deliveries_and_of_no_case_which(sit, foundation):
+    """By page and by API, in the list and alone; a test message is shown. Seen to fail with `shown` that gives the
+    delivery as it is, in `records.delivery`, in the list of the API and on the page of the subscription in turn."""
+    subscription_id, _ = subscribe(foundation, URL)
+    hear(foundation, case_event())
+    sent = foundation.database.deliveries.find_one({"type": "case.opened"})
+    case = {sent["case_id"], sent["payload"]["data"]["case_number"]}
+    page = f"/en/subscriptions/{subscription_id}"
+    addresses = ["/api/v1/deliveries", f"/api/v1/deliveries/{sent['_id']}", page, f"{page}/deliveries/{sent['_id']}"]
+    for actor, sees in ((PARTNER, True), (SUPERVISOR, True), (ADMINISTRATOR, False)):
+        someone = sit(actor)
+        for address in addresses:
+            answer = someone.get(address)
+            assert answer.status_code == 200, address
+            assert any(each in answer.text for each in case) is sees, f"{actor.role} {address}"
+    administrator = sit(ADMINISTRATOR)
+    one = administrator.api("GET", addresses[1]).json
+    assert (one["case_id"], one["payload"], one["type"], one["state"]) == (None, None, "case.opened", "due")
+    assert administrator.api("POST", f"/api/v1/subscriptions/{subscription_id}/test").status_code == 202
+    test = foundation.database.deliveries.find_one({"type": "subscription.test"})
+    assert administrator.api("GET", f"/api/v1/deliveries/{test['_id']}").json["payload"]["type"] == "subscription.test"
 
 
 def test_the_whole_way_with_a_browser_and_no_javascript(sit, foundation):

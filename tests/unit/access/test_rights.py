@@ -36,6 +36,7 @@ EXPECTED = {
     "subscription.delete": "--AG-A",
     "subscription.test": "--AG-A",
     "delivery.read": "--AG-A",
+    "delivery.read_content": "--AG--",
     "delivery.resend": "--AG-A",
     "indicator.read": "AAAAAA",
     "indicator.read_exact": "--A---",
