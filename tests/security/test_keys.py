@@ -73,7 +73,7 @@ def sealed(intake: Foundation, many: int = 1) -> list[str]:
 
 
 def name_of(intake: Foundation, person: str) -> str:
-    return intake.sealed.open(CLERK, person, ["name"], "report_page")["name"]
+    return intake.sealed.open(CLERK, person, ["name"], "report_page", "area")["name"]
 
 
 def test_after_a_rotation_everybody_opens_and_there_is_one_key(intake, rotate, key_file) -> None:

@@ -168,7 +168,7 @@ def seal_what_no_form_takes(stack: Stack, canary: Canary, report_id: str) -> Non
         return {}
 
     intake.journal.run(work, actor=CLERK)
-    assert intake.sealed.open(CLERK, person, values, "report_page") == values
+    assert intake.sealed.open(CLERK, person, values, "report_page", "area") == values
 
 
 def test_04_a_planted_canary_is_found_in_each_kind_of_place(stack: Stack) -> None:
