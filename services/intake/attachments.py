@@ -90,7 +90,7 @@ def add(
 
 
 def names(
-    foundation: Foundation, actor: Actor, attachments: Sequence[Mapping[str, Any]], purpose: str
+    foundation: Foundation, actor: Actor, attachments: Sequence[Mapping[str, Any]], purpose: str, basis: str
 ) -> dict[str, dict[str, str]]:
     """The file names and descriptions by attachment; each opening is audited before anything is returned.
 
@@ -99,16 +99,18 @@ def names(
     found = {}
     for each in attachments:
         try:
-            found[each["_id"]] = Files(foundation.sealed).names(actor, each["_id"], purpose)
+            found[each["_id"]] = Files(foundation.sealed).names(actor, each["_id"], purpose, basis)
         except NotHeld:
             continue
     return found
 
 
-def open_file(foundation: Foundation, actor: Actor, attachment: Mapping[str, Any], purpose: str) -> OpenFile:
+def open_file(
+    foundation: Foundation, actor: Actor, attachment: Mapping[str, Any], purpose: str, basis: str
+) -> OpenFile:
     """A file and its content, authenticated as a whole; audited first. Raises NotHeld, Damaged, journal.Unavailable."""
     try:
-        return Files(foundation.sealed).open(actor, attachment["_id"], purpose)
+        return Files(foundation.sealed).open(actor, attachment["_id"], purpose, basis)
     except Damaged:
         log.error("attachment_damaged", attachment=attachment["_id"])
         raise
