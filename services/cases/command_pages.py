@@ -22,7 +22,8 @@ from shared.web import Problem, current_foundation
 @dataclass(frozen=True)
 class Asked:
     """A command that somebody gives by page. `shown` is the case (or what is known of it) for its words, `back` the
-    page it was begun on, `carry_out` does it for a version and an order."""
+    page it was begun on, `carry_out` does it for a version and an order, `choice` are the agencies or the case workers
+    among whom one is chosen."""
 
     command: str
     subject: str
@@ -31,7 +32,7 @@ class Asked:
     possible: Iterable[Possible]
     back: str
     carry_out: Callable[[int, Order], Any]
-    agencies: Iterable[Mapping[str, Any]] = field(default_factory=list)
+    choice: Iterable[Mapping[str, Any]] = field(default_factory=list)
 
 
 def give(asked: Asked, sent: bool) -> ResponseReturnValue:
@@ -45,7 +46,7 @@ def give(asked: Asked, sent: bool) -> ResponseReturnValue:
         flash(" ".join(texts.reason(definition, each) for each in found.reasons))
         return redirect(asked.back, 303)
     kind = next((each["kind"] for each in asked.shown["referrals"] if each["referral_id"] == asked.subject), "")
-    make = command_form(definition, asked.command, asked.subject, kind, asked.agencies)
+    make = command_form(definition, asked.command, asked.subject, kind, asked.choice)
     form = make() if sent else _empty(make, asked.version)
     if not sent or not form.validate_on_submit():
         return _page(asked, title, form), 422 if sent else 200
@@ -80,7 +81,8 @@ def _page(asked: Asked, title: str, form: CommandForm) -> str:
         title=title,
         form=form,
         back=asked.back,
+        command=asked.command,
         number=asked.shown["case_number"],
         awaited=awaited,
-        nobody=asked.command == "request_referral" and not asked.agencies,
+        nobody=asked.command in ("request_referral", "assign_case") and not asked.choice,
     )

@@ -25,6 +25,7 @@ PAGES: dict[str | None, list[str]] = {
                     "/reports/requests", "/reports/requests/{copy}", "/reports/requests/{correction}",
                     "/referrals", "/referrals/{referral}"],
     "supervisor": ["/", "/dashboard", "/cases?stage=", "/cases/{case}", "/break-glass", "/break-glass/{grant}",
+                   "/cases/{new_case}/commands/assign_case",
                    "/break-glass/new?case={case}", "/subscriptions", "/agencies/new", "/agencies/{agency}",
                    "/agencies/{agency}/edit", "/companies/new", "/companies/{company}", "/companies/{company}/edit",
                    "/reporting/api-docs", "/reports/erasures", "/reports/{redacted}/redaction",
