@@ -61,6 +61,7 @@ def look(state: Path) -> dict[str, Any]:
         "processes": processes,
         "servers": servers,
         "services": _services(environ, {each["server"]: each["reachable"] for each in servers}, problems),
+        "reminders": _reminders(environ),
         "problems": problems,
     }
 
@@ -231,6 +232,21 @@ def _service(service: str, environ: Mapping[str, str], ask_kafka: bool, problems
     return {"service": service, **found}
 
 
+def _reminders(environ: Mapping[str, str]) -> list[str]:
+    """What somebody has to do by the calendar; nothing where it cannot be asked, which is said elsewhere."""
+    from pymongo.errors import PyMongoError
+
+    from deploy.cli import reminders
+    from shared.mongo import Unavailable
+    from shared.vault.keys import KeyFileError
+
+    try:
+        with _foundation("intake", environ) as base:
+            return reminders.look(base)
+    except (SettingsError, KeyFileError, PyMongoError, Unavailable):
+        return []
+
+
 def _show(found: Mapping[str, Any]) -> None:
     say(f"Rujukan at {found['url']}")
     if found["clock_pages"]:
@@ -240,6 +256,8 @@ def _show(found: Mapping[str, Any]) -> None:
     show_table("Servers", found["servers"], ["server", "address", "reachable"])
     columns = list(dict.fromkeys(name for row in found["services"] for name in row))
     show_table("Services", found["services"], columns)
+    for reminder in found["reminders"]:
+        say(f"Remember: {reminder}")
     if found["problems"]:
         say("Not well:")
         for problem in found["problems"]:

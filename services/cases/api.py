@@ -25,7 +25,8 @@ blueprint = Blueprint("cases-api", __name__, url_prefix="/cases", description="C
 def shown(case: Mapping[str, Any]) -> dict[str, Any]:
     """A case as the wire has it."""
     parts = {name: [_with_subject(each) for each in case[name]] for name in ("deadlines", "tasks")}
-    return {**case, "case_id": case["_id"], "joined": case.get("joined", []), **parts}
+    whose = {name: case.get(name) for name in ("assigned_to", "left_by")}
+    return {**case, "case_id": case["_id"], "joined": case.get("joined", []), **whose, **parts}
 
 
 def _with_subject(each: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +61,8 @@ class Cases(MethodView):
     def get(self, question: dict[str, Any]) -> Any:
         """The work queue: cases, the most urgent first, without identities."""
         number, size = question["page"], question["page_size"]
-        cases, total = store.queue(current_foundation().database, number, size, question, current_actor())
+        asked = records.asked(question)
+        cases, total = store.queue(current_foundation().database, number, size, asked, current_actor())
         return one_page([shown(case) for case in cases], question, total)
 
 

@@ -24,7 +24,7 @@ from shared.web.attempts import attempt, command_of_form
 class Asked:
     """A command that somebody gives by page. `shown` is the case (or what is known of it) for its words, `back` the
     page it was begun on, `carry_out` does it for a version, an order, and the command that makes a second click no
-    second order."""
+    second order, `choice` are the agencies or the case workers among whom one is chosen."""
 
     command: str
     subject: str
@@ -33,7 +33,7 @@ class Asked:
     possible: Iterable[Possible]
     back: str
     carry_out: Callable[[int, Order, Command], Any]
-    agencies: Iterable[Mapping[str, Any]] = field(default_factory=list)
+    choice: Iterable[Mapping[str, Any]] = field(default_factory=list)
 
 
 def give(asked: Asked, sent: bool) -> ResponseReturnValue:
@@ -53,7 +53,7 @@ def give(asked: Asked, sent: bool) -> ResponseReturnValue:
         flash(" ".join(texts.reason(definition, each) for each in found.reasons))
         return redirect(asked.back, 303)
     kind = next((each["kind"] for each in asked.shown["referrals"] if each["referral_id"] == asked.subject), "")
-    make = command_form(definition, asked.command, asked.subject, kind, asked.agencies)
+    make = command_form(definition, asked.command, asked.subject, kind, asked.choice)
     form = make() if sent else _empty(make, asked.version)
     if given is None or not form.validate_on_submit():
         return _page(asked, title, form), 422 if sent else 200
@@ -83,7 +83,8 @@ def _page(asked: Asked, title: str, form: CommandForm) -> str:
         title=title,
         form=form,
         back=asked.back,
+        command=asked.command,
         number=asked.shown["case_number"],
         awaited=awaited,
-        nobody=asked.command == "request_referral" and not asked.agencies,
+        nobody=asked.command in ("request_referral", "assign_case") and not asked.choice,
     )

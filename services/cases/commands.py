@@ -5,12 +5,12 @@ It knows no HTTP and no Kafka: pages, API, handlers and the clock use it alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping, Set
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from services.cases import agencies, definitions, lateness, model, store
+from services.cases import agencies, definitions, lateness, model, people, store
 from services.cases.engine import Case, Definition, Event, Refusal, commands, decide, earliest, evolve
 from services.cases.engine.refusals import reason
 from shared.access import Actor, system_actor
@@ -58,6 +58,7 @@ class Order:
     subject: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     agency_id: str = ""
+    account_id: str = ""
     reason: str = ""
     outcome: str = ""
     occurred_on: date | None = None
@@ -71,6 +72,8 @@ _OTHERS: Mapping[str, Callable[[Order, dict[str, Any]], commands.Command]] = {
     "pause_clock": lambda order, said: commands.PauseClock(pause=order.subject, **said),
     "resume_clock": lambda order, said: commands.ResumeClock(pause=order.subject, **said),
     "finish_task": lambda order, said: commands.FinishTask(task_id=order.subject, **said),
+    "take_case": lambda order, said: commands.TakeCase(**said),
+    "put_back_case": lambda order, said: commands.PutBackCase(**said),
     "claim": lambda order, said: commands.Claim(referral_id=order.subject, **said),
     "release": lambda order, said: commands.Release(referral_id=order.subject, **said),
     "accept": lambda order, said: commands.Accept(referral_id=order.subject, **said),
@@ -79,8 +82,8 @@ _OTHERS: Mapping[str, Callable[[Order, dict[str, Any]], commands.Command]] = {
     "complete": lambda order, said: commands.Complete(referral_id=order.subject, outcome=order.outcome, **said),
     "revoke": lambda order, said: commands.Revoke(referral_id=order.subject, reason=order.reason, **said),
 }
-TAKE_STEP, REQUEST = "take_step", "request_referral"
-COMMANDS = (TAKE_STEP, *_OTHERS, REQUEST)
+TAKE_STEP, REQUEST, ASSIGN = "take_step", "request_referral", "assign_case"
+COMMANDS = (TAKE_STEP, *_OTHERS, REQUEST, ASSIGN)
 OF_AN_AGENCY = ("claim", "release", "accept", "decline", "start_service", "complete")
 """What an agency does to a referral that was asked of it."""
 
@@ -225,6 +228,15 @@ def correct(unit: Unit, report_id: str, child: Mapping[str, Any], now: datetime)
     store.put(unit, corrected, case, after, all_referrals=True)
 
 
+def hand_back(unit: Unit, account_id: str, areas: Sequence[str] | None, now: datetime) -> None:
+    """Puts back the cases that an account has and can no longer have: all, or those outside its `areas` (none named:
+    the whole city). Nothing happens to cases that were put back already."""
+    for case_id in store.had_by(unit, account_id, areas):
+        record, case = load(unit, case_id)
+        event = Event("case.put_back", {"account_id": account_id, "left": True}, now)
+        store.put(unit, record, case, write(unit, record, case, [event]))
+
+
 def act(
     foundation: Foundation, actor: Actor, case_id: str, version: int, order: Order, command: Command | None
 ) -> Mapping[str, Any]:
@@ -244,6 +256,8 @@ def act(
     reads = [(foundation.database[store.CASES], case_id)]
     if order.agency_id:
         reads.append((foundation.database[agencies.AGENCIES], order.agency_id))
+    if order.account_id:
+        reads.append((foundation.database[people.ACCOUNTS], order.account_id))
     return foundation.journal.change(work, reads, actor=actor, command=command)
 
 
@@ -325,6 +339,7 @@ def _carried_out(
     command = _dated(case, asked, order.occurred_on)
     events = _decided(case, command)
     agencies.count_asked(unit, events)
+    people.note(unit, events, actor)
     after = write(unit, record, case, events)
     store.put(unit, record, case, after)
     return after
@@ -337,6 +352,11 @@ def _command(
         step = definition.steps.get(order.subject)
         works_for = agencies.works_for_now(unit, said["by"]) if step and step.agency_kinds else None
         return commands.TakeStep(step=order.subject, facts=order.facts, works_for=works_for, **said)
+    if order.command == ASSIGN:
+        account = unit.read(unit.database[people.ACCOUNTS], order.account_id)
+        if account is None or not people.can_have(account):
+            raise Refused(Refusal((reason("no_case_worker"),)))
+        return commands.AssignCase(to=people.actor(account), **said)
     if order.command != REQUEST:
         return _OTHERS[order.command](order, said)
     agency = unit.read(unit.database[agencies.AGENCIES], order.agency_id)

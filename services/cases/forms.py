@@ -8,7 +8,7 @@ from typing import Any
 from flask_babel import gettext as _
 from wtforms.validators import InputRequired, Optional
 
-from services.cases import commands, texts
+from services.cases import commands, people, texts
 from services.cases.agencies import full
 from services.cases.engine import Definition
 from shared.web.attempts import KeyField
@@ -16,7 +16,8 @@ from shared.web.forms import DateField, Form, RadioField, VersionField
 from shared.web.labels import agency_label
 
 FACT = "fact_"
-UNDATED = ("approve", "reject", "claim", "release", "finish_task")
+SAID = ("agency_id", "account_id", "reason", "outcome", "occurred_on")
+UNDATED = ("approve", "reject", "claim", "release", "finish_task", "take_case", "put_back_case", "assign_case")
 """Commands that are given as they are clicked: nobody enters them from paper."""
 
 
@@ -29,7 +30,7 @@ class CommandForm(Form):
     def order(self, command: str, subject: str) -> commands.Order:
         """What was entered, as commands.py takes it."""
         facts = {name.removeprefix(FACT): field.data for name, field in self._fields.items() if name.startswith(FACT)}
-        said = {name: self[name].data for name in ("agency_id", "reason", "outcome", "occurred_on") if name in self}
+        said = {name: self[name].data for name in SAID if name in self}
         return commands.Order(command, subject, facts={name: value for name, value in facts.items() if value}, **said)
 
     def refuse(self, errors: Iterable[Mapping[str, str]]) -> bool:
@@ -45,17 +46,18 @@ class CommandForm(Form):
 
 
 def command_form(
-    definition: Definition, command: str, subject: str, kind: str, agencies: Iterable[Mapping[str, Any]]
+    definition: Definition, command: str, subject: str, kind: str, choice: Iterable[Mapping[str, Any]]
 ) -> type[CommandForm]:
-    """The form of one command. `kind` is the referral's kind for a command on a referral, `agencies` may be chosen."""
-    fields = dict(_fields(definition, command, subject, kind, agencies))
+    """The form of one command. `kind` is the referral's kind for a command on a referral; `choice` are the agencies, or
+    the case workers, that may be chosen."""
+    fields = dict(_fields(definition, command, subject, kind, choice))
     if command not in UNDATED:
         fields["occurred_on"] = DateField(_("When was it?"), validators=[InputRequired()])
     return type("CommandForm", (CommandForm,), fields)
 
 
 def _fields(
-    definition: Definition, command: str, subject: str, kind: str, agencies: Iterable[Mapping[str, Any]]
+    definition: Definition, command: str, subject: str, kind: str, choice: Iterable[Mapping[str, Any]]
 ) -> Iterator[tuple[str, Any]]:
     if command == "take_step":
         step = definition.steps[subject]
@@ -64,8 +66,11 @@ def _fields(
         for name in step.may_record:
             yield f"{FACT}{name}", _fact(definition, name, Optional())
     if command == "request_referral":
-        choices = [(agency["_id"], _how_full(agency)) for agency in agencies]
+        choices = [(agency["_id"], _how_full(agency)) for agency in choice]
         yield "agency_id", RadioField(_("Which agency?"), choices=choices, validators=[InputRequired()])
+    if command == "assign_case":
+        choices = [(account["_id"], people.label(account)) for account in choice]
+        yield "account_id", RadioField(_("To whom?"), choices=choices, validators=[InputRequired()])
     if command in ("decline", "revoke"):
         reasons = definition.decline_reasons if command == "decline" else definition.revoke_reasons
         choices = [(code, texts.named(names, code)) for code, names in reasons.items()]

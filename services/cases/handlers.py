@@ -1,12 +1,12 @@
 """What cases does when something happens elsewhere: a registered report becomes one case for each of its children, or
 joins the one that is open, or leaves it where that was wrong; a corrected child is corrected in its case; the agencies
-that may be asked for services are remembered, and which accounts are a supervisor's."""
+that may be asked for services are remembered, who can have a case, and which accounts are a supervisor's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.cases import agencies, commands, glass, store
+from services.cases import agencies, commands, glass, people, store
 from shared.events import Event
 from shared.foundation import Foundation
 from shared.journal import Unit
@@ -57,7 +57,12 @@ def handlers(foundation: Foundation) -> Mapping[str, Handler]:
         agencies.remember(unit, event)
 
     def account_changed(event: Event, unit: Unit) -> None:
-        """Remember which accounts are a supervisor's: one who breaks the glass is told whether another one sees it."""
+        """Remember who can have a case, and put back those of whoever no longer can; and which accounts are a
+        supervisor's: one who breaks the glass is told whether another one sees it."""
+        people.remember(unit, event)
+        account_id, areas = event.data["account_id"], event.data.get("areas", [])
+        can_have = people.can_have(event.data)
+        commands.hand_back(unit, account_id, areas if can_have else None, event.recorded_at)
         supervises = event.data["active"] and event.data["role"] == "supervisor"
         change = {"$set": {"active": supervises}}
         unit.update(unit.database[glass.SUPERVISORS], {"_id": event.data["account_id"]}, change, upsert=True)

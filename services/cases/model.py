@@ -252,6 +252,8 @@ def as_document(record: Record, case: Case) -> dict[str, Any]:
         "due_at": min(running, default=None),
         "next_at": case.next_at,
         "overdue": any(each.phase == BREACHED for each in case.deadlines),
+        "assigned_to": case.assigned_to,
+        "left_by": case.left_by,
         "version": case.version,
         "since": dict(case.since),
     }
@@ -276,6 +278,8 @@ def from_document(document: Mapping[str, Any]) -> tuple[Record, Case]:
         pauses=frozenset(document["pauses"]),
         awaited=Awaited(**awaited) if awaited else None,
         tasks=tuple(Task(**each) for each in document["tasks"]),
+        assigned_to=document.get("assigned_to"),
+        left_by=document.get("left_by"),
         version=document["version"],
         since=document.get("since", {}),
     )

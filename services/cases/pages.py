@@ -16,6 +16,7 @@ from services.cases import (
     commands,
     definitions,
     lateness,
+    people,
     records,
     rows,
     schemas,
@@ -32,7 +33,7 @@ from shared.web.labels import agency_label, language_of_texts
 
 blueprint = Blueprint("cases", __name__, url_prefix="/cases")
 
-FILTERS = ("stage", "severity", "kecamatan", "overdue", "awaiting", "waits_for_me")
+FILTERS = ("stage", "severity", "kecamatan", "overdue", "awaiting", "waits_for_me", "whose")
 
 
 @blueprint.app_context_processor
@@ -54,14 +55,21 @@ def index() -> ResponseReturnValue:
     foundation = current_foundation()
     if not any(name in request.args for name in FILTERS):
         question["stage"] = definitions.current().begins
-    number = page_number()
-    cases, total = store.queue(foundation.database, number, PAGE_SIZE, question, current_actor())
+    number, database, actor = page_number(), foundation.database, current_actor()
+    people.meet(database, actor)
+    cases, total = store.queue(database, number, PAGE_SIZE, records.asked(question), actor)
+    workers = {each["_id"]: people.label(each) for each in people.to_choose(database)}
+    chosen = question["whose"] if str(question["whose"]).startswith("account-") else None
+    who = people.names(database, [chosen, *(each.get(name) for each in cases for name in ("assigned_to", "left_by"))])
     now = foundation.clock()
     return render_template(
         "cases/cases.html",
         page=Page(cases, number, total),
         rows=rows.of_cases(cases),
         question=question,
+        who=who,
+        workers={**workers, **({chosen: who[chosen]} if chosen else {})},
+        may_take=bool(may(current_actor(), "case.take")),
         stages=[(name, texts.named(names, name)) for name, names in definitions.stages().items()],
         clock=lateness.look(foundation.database, now),
         now=now,
@@ -82,10 +90,12 @@ def give(number: str, command: str) -> ResponseReturnValue:
     case = records.case(number, "case.act")
     about = request.args.get("about", "")
     foundation, actor = current_foundation(), current_actor()
-    choice: list[agencies.Agency] = []
+    choice: list[dict[str, Any]] = []
     referrals = definitions.of(case["workflow"]).referrals
     if command == commands.REQUEST and about in referrals:
         choice = agencies.to_choose(foundation.database, referrals[about], case["kecamatan"])
+    if command == commands.ASSIGN:
+        choice = people.to_choose(foundation.database, case["kecamatan"])
     asked = command_pages.Asked(
         command,
         about,
@@ -129,7 +139,7 @@ def _diagram(case: Mapping[str, Any], history: Iterable[Mapping[str, Any]]) -> M
     return Markup(drawing(definition, language_of_texts(), case["stage"], visited))  # noqa: S704
 
 
-def _entries(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _entries(history: Iterable[Mapping[str, Any]], who: Mapping[str, str]) -> list[dict[str, Any]]:
     """What happened, in the words of the version that the case was on then; the latest first."""
     told: list[dict[str, Any]] = []
     definition = definitions.current()
@@ -140,7 +150,7 @@ def _entries(history: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         told.append(
             {
                 "at": entry["occurred_at"],
-                "title": texts.event(definition, entry),
+                "title": texts.event(definition, entry, who),
                 "text": texts.event_detail(definition, entry),
             }
         )
@@ -153,6 +163,8 @@ def _page(case: dict[str, Any], opened: Any = None) -> str:
     possible = records.possible_on_case(case)
     now = foundation.clock()
     history = store.history(foundation.database, case["_id"])
+    had = (entry["data"].get("account_id") for entry in history if entry["type"] in ("case.assigned", "case.put_back"))
+    who = people.names(foundation.database, [case["assigned_to"], case.get("left_by"), *had])
     return render_template(
         "cases/case.html",
         **words.of(definitions.of(case["workflow"])),
@@ -163,10 +175,12 @@ def _page(case: dict[str, Any], opened: Any = None) -> str:
         agencies={each["_id"]: agency_label(each) for each in store.agencies_of(foundation.database, case)},
         identities=opened,
         may_open=bool(may(actor, "case.read_identity", case)),
+        closed=records.why_closed(case),
         may_break=bool(may(actor, "break_glass.use")),
         may_audit=bool(may(actor, "audit.read")),
         diagram=_diagram(case, history),
-        history=_entries(history),
+        who=who,
+        history=_entries(history, who),
         clock=lateness.look(foundation.database, now),
         now=now,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from services.cases import agencies, commands, definitions, glass, model, store, texts
+from services.cases import agencies, commands, definitions, glass, model, people, store, texts
 from services.cases.engine import Definition, Possible, Refusal, available
 from services.cases.engine.state import ACCEPTED, IN_SERVICE
 from shared import domain
@@ -33,6 +33,7 @@ def case(reference: str, action: str) -> dict[str, Any]:
     if found is None:
         raise Problem(404, "not_found")
     actor = current_actor()
+    found.setdefault("assigned_to", None)  # as it was stored before cases were assigned
     found["needed_by"], found["grant"] = model.needed_by(found, actor.id), None
     if may(actor, "break_glass.use") and not may(actor, "case.read_identity", found):
         foundation = current_foundation()
@@ -44,13 +45,44 @@ def case(reference: str, action: str) -> dict[str, Any]:
 
 
 def case_to_open(reference: str) -> dict[str, Any]:
-    """The case, if its identities are open to the actor now. Raises Problem 404, 403 for a supervisor for whom nothing
-    waits in it: that the case exists is no secret to them."""
+    """The case, if its identities are open to the actor now. Raises Problem 404, or 403 with why they are closed: that
+    the case exists is no secret to whoever reads cases."""
     found = case(reference, "case.read")
-    if may(current_actor(), "case.read_identity", found).reason == "out_of_scope":
-        raise Problem(403, "glass_closed", detail=texts.glass("glass_closed"))
+    closed = why_closed(found)
+    if closed is not None:
+        raise closed
     permit("case.read_identity", found)
     return found
+
+
+def why_closed(found: Mapping[str, Any]) -> Problem | None:
+    """Why the identities of a case are closed to the actor, who may open those of others; None if they are not.
+
+    `glass_closed`: nothing in it waits for a supervisor; `elsewhere`: it is of no area of theirs; `taken_by_another`: a
+    colleague has it (`assigned_to`), from whom it can be taken over.
+    """
+    actor = current_actor()
+    decision = may(actor, "case.read_identity", found)
+    if decision.reason != "out_of_scope":
+        return None
+    if decision.scope == "needed":
+        return Problem(403, "glass_closed", detail=texts.closed("glass_closed"))
+    if not actor.works_in(found["kecamatan"]):
+        return Problem(403, "elsewhere", detail=texts.closed("elsewhere"))
+    holder = found["assigned_to"]
+    who = people.names(current_foundation().database, [holder]).get(holder, "")
+    return Problem(
+        403,
+        "taken_by_another",
+        detail=texts.closed("taken_by_another", who=who),
+        extra={"assigned_to": holder},
+    )
+
+
+def asked(question: Mapping[str, Any]) -> dict[str, Any]:
+    """A question to the queue, in which the actor's own cases are named by their account."""
+    whose = question.get("whose")
+    return {**question, "whose": current_actor().id if whose == store.MINE else whose}
 
 
 def grant(grant_id: str, action: str) -> dict[str, Any]:
@@ -134,20 +166,23 @@ def possible_on_referral(found: Mapping[str, Any]) -> list[Possible]:
 
 
 def identities(found: Mapping[str, Any], purpose: str) -> dict[str, Any]:
-    """What identifies the child, and what its report says. Each opening is audited before anything is returned, and one
-    through broken glass is audited as that (`break_glass.<id>` in the place of `purpose`) and counted.
+    """What identifies the child, and what its report says. Each opening is audited before anything is returned, with
+    its grounds, and one through broken glass is audited as that (`break_glass.<id>` in the place of `purpose`) and
+    counted.
 
     `erased` says that the child's identity was erased; the report's is shown then. Raises vault.NotHeld if nothing is
     held of either.
     """
     vault, actor, grant = current_foundation().sealed, current_actor(), found["grant"]
     child, erased = Opened({}, []), False
+    basis = may(actor, "case.read_identity", found).basis
     if grant is not None:
+        basis = "glass"
         purpose = grant["_id"].replace("grant-", "break_glass.")
-    report = vault.open_readable(actor, found["report_id"], purpose)
+    report = vault.open_readable(actor, found["report_id"], purpose, basis)
     if found["person_id"]:
         try:
-            child = vault.open_readable(actor, found["person_id"], purpose)
+            child = vault.open_readable(actor, found["person_id"], purpose, basis)
         except NotHeld:
             erased = True
     if grant is not None:

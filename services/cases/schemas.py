@@ -16,6 +16,7 @@ from shared.web.paging import Page, Paged
 
 TERM = validate.Regexp(r"[a-z][a-z0-9_]{0,39}\Z")
 SUBJECT = validate.Regexp(r"([a-z][a-z0-9_]{0,39}|(referral|task)-[0-9a-f]{32})?\Z")
+ACCOUNT = r"account-[0-9a-f]{32}"
 AGENCY = validate.Regexp(r"agency-[0-9a-f]{32}\Z")
 
 
@@ -69,7 +70,8 @@ class _Ordered(Schema):
 class Order(_Ordered):
     """One command of `available`, with its details.
 
-    `take_step` needs `facts`, `request_referral` needs `agency_id`, `revoke` needs `reason`.
+    `take_step` needs `facts`, `request_referral` needs `agency_id`, `revoke` needs `reason`, `assign_case` needs
+    `account_id`.
     """
 
     command = fields.String(
@@ -79,6 +81,7 @@ class Order(_Ordered):
     subject = fields.String(load_default="", validate=SUBJECT)
     facts = fields.Dict(keys=fields.String(validate=TERM), values=fields.String(validate=TERM), load_default=dict)
     agency_id = fields.String(load_default="", validate=AGENCY)
+    account_id = fields.String(load_default="", validate=validate.Regexp(rf"{ACCOUNT}\Z"))
     reason = word(lambda workflow: workflow.revoke_reasons)
 
 
@@ -165,7 +168,8 @@ class JoinedReport(Schema):
 
 
 class Case(Schema):
-    """A case, without what identifies anybody. `due_at` is its nearest deadline."""
+    """A case, without what identifies anybody. `due_at` is its nearest deadline, `assigned_to` the account that has it,
+    `left_by` one that had it and can no longer."""
 
     case_id = fields.String(required=True)
     case_number = fields.String(required=True)
@@ -191,6 +195,8 @@ class Case(Schema):
     pauses = fields.List(fields.String(), required=True)
     awaited = fields.Nested(Awaited, required=True, allow_none=True)
     tasks = fields.List(fields.Nested(Task), required=True)
+    assigned_to = fields.String(required=True, allow_none=True)
+    left_by = fields.String(required=True, allow_none=True)
     due_at = fields.AwareDateTime(required=True, allow_none=True)
     overdue = fields.Boolean(required=True)
     demonstration = fields.Boolean(required=True)
@@ -199,7 +205,8 @@ class Case(Schema):
 
 class Queue(Paged):
     """Which cases, and which page of them. `awaiting`: those in which a step waits for a second person. `waits_for_me`:
-    those in which a task, a decision or a deadline that passed waits for you."""
+    those in which a task, a decision or a deadline that passed waits for you. `whose`: `me`, `nobody`, `left` (whose
+    case worker can have them no longer), or an account."""
 
     stage = stage()
     severity = one_of("severity")
@@ -208,6 +215,7 @@ class Queue(Paged):
     overdue = fields.Boolean()
     awaiting = fields.Boolean()
     waits_for_me = fields.Boolean()
+    whose = fields.String(validate=validate.Regexp(rf"(me|nobody|left|{ACCOUNT})\Z"))
 
 
 class CaseList(Page):

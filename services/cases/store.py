@@ -22,6 +22,8 @@ from shared.journal import Unit
 from shared.mongo import find_surely, reachable
 
 CASES = "cases"
+MINE, NOBODYS, LEFT = "me", "nobody", "left"
+"""Whose cases are asked for: the asker's, nobody's, or those whose case worker can have them no longer."""
 QUEUE = [("urgency", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)]
 PAGE = 200
 """How many cases are read at a time by what goes over all of them."""
@@ -50,6 +52,9 @@ def ensure_indexes(database: Database) -> None:
     # What waits for somebody is little of all there is: whoever asks for it looks at that alone.
     cases.create_index("tasks.task_id", partialFilterExpression={"tasks.task_id": {"$exists": True}})
     cases.create_index([("overdue", ASCENDING), *QUEUE], partialFilterExpression={"overdue": True})
+    for whose in ("assigned_to", "left_by"):
+        # Only of cases that somebody has: `> ""` is what the planner finds again in a question for one account.
+        cases.create_index([(whose, ASCENDING), *QUEUE], partialFilterExpression={whose: {"$gt": ""}})
     referrals.create_index([("agency_id", ASCENDING), ("open", ASCENDING), *AGENCY_QUEUE])
     referrals.create_index([("case_id", ASCENDING)])
     agencies.ensure_indexes(database)
@@ -102,6 +107,15 @@ def open_of(unit: Unit, first_child_ids: Sequence[str]) -> dict[str, str]:
     wanted = {"first_child_id": {"$in": list(first_child_ids)}, "open": True}
     found = unit.find(unit.database[CASES], wanted, {"first_child_id": 1})
     return {each["first_child_id"]: each["_id"] for each in found}
+
+
+def had_by(unit: Unit, account_id: str, areas: Sequence[str] | None) -> list[str]:
+    """The ids of the cases that an account has: those outside its areas (none named: of none), or all with None."""
+    if areas is not None and not areas:
+        return []
+    outside = {} if areas is None else {"kecamatan": {"$nin": list(areas)}}
+    found = unit.find(unit.database[CASES], {"assigned_to": account_id, **outside}, {"_id": 1})
+    return [each["_id"] for each in found]
 
 
 def joined_by(unit: Unit, report_id: str, child_id: str) -> str | None:
@@ -207,7 +221,8 @@ def queue(
     """One page of the work queue as `reader` asks for it, the most urgent first, and its length.
 
     `question` may have `stage`, `severity`, `kecamatan`, `report_id` (also one that joined), `overdue`, `awaiting`
-    (a second person), and `waits_for_me` (see `_waits_for`).
+    (a second person), `waits_for_me` (see `_waits_for`), and `whose`: an account that has the case or could have it no
+    longer, NOBODYS, or LEFT.
     """
     names = ("stage", "severity", "kecamatan", "overdue")
     wanted: dict[str, Any] = {name: question[name] for name in names if question.get(name) is not None}
@@ -215,9 +230,19 @@ def queue(
         wanted["$or"] = [{"report_id": report_id}, {"joined.report_id": report_id}]
     if question.get("awaiting") is not None:
         wanted["awaited.step"] = {"$exists": question["awaiting"]}
+    several: list[dict[str, Any]] = []
     if question.get("waits_for_me") is not None:
         waits = _waits_for(reader) or [{"_id": None}]
-        wanted["$and"] = [{"$or" if question["waits_for_me"] else "$nor": waits}]
+        several.append({"$or" if question["waits_for_me"] else "$nor": waits})
+    whose = question.get("whose")
+    if whose == NOBODYS:
+        wanted["assigned_to"] = None
+    elif whose == LEFT:
+        wanted["left_by"] = {"$gt": ""}
+    elif whose:
+        several.append({"$or": [{"assigned_to": whose}, {"left_by": whose}]})
+    if several:
+        wanted["$and"] = several
     return _paged(database, CASES, wanted, QUEUE, number, size)
 
 

@@ -47,6 +47,13 @@ REASONS = {
     "not_claimed": N_("Nobody has taken it."),
     "referral_exists": N_("This referral exists already."),
     "asked_already": N_("This agency has been asked for this service already, and the referral is open."),
+    "taken_already": N_("You have this case already."),
+    "taken_by_another": N_("A colleague has this case. Take it over first."),
+    "nobody_has_it": N_("Nobody has this case."),
+    "no_case_worker": N_("Choose a case worker whose account is open."),
+    "assigned_already": N_("This case worker has the case already."),
+    "not_your_area": N_("You do not work in this kecamatan: %(kecamatan)s."),
+    "not_their_area": N_("This case worker does not work in this kecamatan: %(kecamatan)s."),
     "fact_missing": N_("Say this: %(fact)s."),
     "fact_not_asked": N_("This step does not record it."),
     "fact_unknown_value": N_("Choose one of the values."),
@@ -57,9 +64,18 @@ REASONS = {
     "before_what_it_follows": N_("The date may not lie before what this follows: %(since)s."),
 }
 
+#: Why the identities of a case are closed to somebody who may open those of others.
+CLOSED = {
+    "glass_closed": N_("Nothing in this case waits for you, so its identities are closed to you. See break-glass."),
+    "elsewhere": N_("This case is of a kecamatan in which you do not work, so its identities are closed to you."),
+    "taken_by_another": N_(
+        "%(who)s has this case, so its identities are closed to you. If you stand in for them, take it over; that is "
+        "recorded."
+    ),
+}
+
 #: Why the glass is not broken, not shut or not reviewed.
 GLASS = {
-    "glass_closed": N_("Nothing in this case waits for you, so its identities are closed to you. See break-glass."),
     "open_anyway": N_("Something in this case waits for you, so its identities are open to you without this."),
     "open_already": N_("You have broken the glass of this case, and it is still open."),
     "shut_already": N_("It is shut already."),
@@ -88,6 +104,9 @@ FIELDS = {
     "service_not_given": "agency_id",
     "place_not_served": "agency_id",
     "asked_already": "agency_id",
+    "no_case_worker": "account_id",
+    "assigned_already": "account_id",
+    "not_their_area": "account_id",
     "unknown_reason": "reason",
     "unknown_outcome": "outcome",
     "unknown_step": "subject",
@@ -99,7 +118,7 @@ FIELDS = {
 }
 OF_FACTS = ("fact_missing", "fact_not_asked", "fact_unknown_value")
 #: Reasons that concern who asks.
-OF_THE_ACTOR = ("wrong_role", "wrong_office", "wrong_agency", "own_proposal")
+OF_THE_ACTOR = ("wrong_role", "wrong_office", "wrong_agency", "own_proposal", "not_your_area")
 
 #: What a command is called, but for a step, which has a name of its own; %(name)s is what it is about.
 COMMANDS = {
@@ -118,6 +137,9 @@ COMMANDS = {
     "pause_clock": N_("Let the clock stand still: %(name)s"),
     "resume_clock": N_("Let the clock run on: %(name)s"),
     "finish_task": N_("Mark as seen to: %(name)s"),
+    "take_case": N_("Take this case"),
+    "put_back_case": N_("Put this case back"),
+    "assign_case": N_("Assign this case"),
 }
 
 #: Commands that a page shows together, in this order.
@@ -126,6 +148,7 @@ GROUPS = (
     (N_("Referrals"), ("request_referral", "revoke")),
     (N_("Consents"), ("give_consent", "withdraw_consent")),
     (N_("Deadlines"), ("pause_clock", "resume_clock")),
+    (N_("Whose case it is"), ("take_case", "put_back_case", "assign_case")),
 )
 
 STATES = {
@@ -160,6 +183,9 @@ EVENTS = {
     "case.clock_paused": N_("The clock stands still: %(name)s"),
     "case.clock_resumed": N_("The clock runs on: %(name)s"),
     "case.transfer_received": N_("Handed over to us by another office, which waits for our word that we have it"),
+    "case.assigned": N_("%(who)s has the case now"),
+    "case.put_back": N_("%(who)s put the case back, or it was taken from them"),
+    "case.left": N_("%(who)s can have the case no longer: account closed, or another role or area"),
     "case.task_raised": N_("To see to: find another agency"),
     "case.task_finished": N_("A task was seen to"),
     "case.deadline_at_risk": N_("The deadline comes near: %(name)s"),
@@ -174,6 +200,11 @@ EVENTS = {
     "referral.completed": N_("Service ended: %(name)s"),
     "referral.revoked": N_("Taken back: %(name)s"),
 }
+
+
+def closed(code: str, **about: str) -> str:
+    """Why the identities of a case are closed."""
+    return gettext(CLOSED[code], **about)
 
 
 def glass(code: str) -> str:
@@ -219,6 +250,8 @@ def subject(definition: Definition, case: Mapping[str, Any], command: str, about
         return named(definition.pauses[about].names, about)
     if command == "request_referral":
         return named(definition.referrals[about].names, about)
+    if command in ("take_case", "put_back_case", "assign_case"):
+        return ""
     if command == "finish_task":
         kind = next((task["kind"] for task in case["tasks"] if task["task_id"] == about), "")
         return gettext(TASKS[kind]) if kind in TASKS else kind
@@ -264,10 +297,13 @@ def _needed(code: str, needed: str) -> str:
     return gettext(ROLE_NAMES[needed]) if code == "wrong_role" else label("agency_kind", needed)
 
 
-def event(definition: Definition, entry: Mapping[str, Any]) -> str:
-    """An entry of a history in words."""
+def event(definition: Definition, entry: Mapping[str, Any], people: Mapping[str, str]) -> str:
+    """An entry of a history in words. `people` are the names of the accounts that had the case."""
     data = entry["data"]
     name = ""
+    if "account_id" in data:
+        what = "case.left" if data.get("left") else entry["type"]
+        return gettext(EVENTS[what], who=people[data["account_id"]])
     if "step" in data:
         name = named(definition.steps[data["step"]].names, data["step"]) if data["step"] in definition.steps else ""
     elif "consent" in data:

@@ -129,8 +129,8 @@ def open_account(
     *,
     demonstration: bool = False,
 ) -> Mapping[str, Any]:
-    """Give a member of staff (`person_id`) an account with a `role`, and a `password` unless they set one by a link.
-    Returns `id` and `version`."""
+    """Give a member of staff (`person_id`) an account with a `role`, perhaps `areas`, and a `password` unless they set
+    one by a link. Returns `id` and `version`."""
     account_id = identifier or new_id("account")
     password = facts.get("password")
     # The demonstration's password is a known one on purpose; every other is held to the rules.
@@ -158,6 +158,7 @@ def open_account(
             "email_digest": person["email_digest"],
             "agency_id": person["agency_id"],
             "role": facts["role"],
+            "areas": list(facts.get("areas", ())),
             "active": True,
             "password_hash": password_hash,
             "sessions_from": foundation.clock(),
@@ -177,7 +178,7 @@ def change_account(
     changes: Mapping[str, Any],
     command: Command | None = None,
 ) -> Mapping[str, Any]:
-    """Change an account's `role`, `active` or `password`. Returns `id` and the new `version`."""
+    """Change an account's `role`, `areas`, `active` or `password`. Returns `id` and the new `version`."""
     changes = dict(changes)
     password = changes.pop("password", None)
     if password is not None:
@@ -219,7 +220,7 @@ def set_password(foundation: Foundation, actor: Actor, link: Entry, password: st
 
 
 def _change_account(unit: Unit, foundation: Foundation, before: Entry, changes: Mapping[str, Any]) -> Entry:
-    after = {**before, **changes, "version": before["version"] + 1}
+    after = {**model.complete("account", before), **changes, "version": before["version"] + 1}
     model.check_account(after["role"], after["agency_id"])
     if model.removes_administrator(before, after):
         others = {"role": "administrator", "active": True, "_id": {"$ne": before["_id"]}}

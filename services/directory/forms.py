@@ -239,6 +239,12 @@ class AccountForm(EntryForm):
     elsewhere = {"agency_id": "role", "person_id": "role"}
 
     role = RadioField(_l("Role"), validators=[InputRequired(_l("Choose a role."))])
+    areas = CheckboxesField(
+        _l("Where does this person work?"),
+        description=_l(
+            "Intake clerks and case workers open identities in these kecamatan only. Choose none for the whole city."
+        ),
+    )
     password = PasswordField(
         _l("First password (optional)"),
         description=_l("Better leave it empty: the person sets their own by the link that you give them next."),
@@ -247,6 +253,7 @@ class AccountForm(EntryForm):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         self.role.choices = [(code, gettext(name)) for code, name in ROLES.items()]
+        self.areas.choices = list(labels("kecamatan"))
 
 
 class ChangedAccountForm(EntryForm):
@@ -255,6 +262,12 @@ class ChangedAccountForm(EntryForm):
     elsewhere = {"agency_id": "role", "person_id": "role"}
 
     role = RadioField(_l("Role"), validators=[InputRequired(_l("Choose a role."))])
+    areas = CheckboxesField(
+        _l("Where does this person work?"),
+        description=_l(
+            "Intake clerks and case workers open identities in these kecamatan only. Choose none for the whole city."
+        ),
+    )
     active = RadioField(_l("May this person sign in?"), description=_l("Closing an account ends its sessions at once."))
     password = PasswordField(
         _l("New password (optional)"), description=_l("At least 12 characters. It ends the person's other sessions.")
@@ -263,6 +276,7 @@ class ChangedAccountForm(EntryForm):
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
         self.role.choices = [(code, gettext(name)) for code, name in ROLES.items()]
+        self.areas.choices = list(labels("kecamatan"))
         self.active.choices = _yes_no()
 
 

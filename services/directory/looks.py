@@ -28,6 +28,20 @@ from shared.mongo import reachable
 LIMITS = Path(__file__).with_name("unusual_reading.yaml")
 MOST_EXPORTED = 10_000
 MANY, OUTSIDE_HOURS = "many_records", "outside_office_hours"
+MANY_SEARCHED, UNASSIGNED = "many_searched", "without_assignment"
+KINDS = (MANY, MANY_SEARCHED, UNASSIGNED, OUTSIDE_HOURS)
+#: Grounds on which somebody opened what no case of theirs is about. Entries from before there were grounds have none.
+NOT_THEIRS = ("unassigned", "area")
+#: What searches for a known child were written with, before and since there are grounds.
+SEARCHES = ("matches_page", "matches_api")
+#: The limits in a day, by their names in the file.
+LIMITED = {
+    MANY: "most_records_a_day",
+    MANY_SEARCHED: "most_searched_a_day",
+    UNASSIGNED: "most_unassigned_a_day",
+}
+Count = tuple[str, datetime, int]
+"""(actor, beginning of the day or half hour, records)."""
 #: What a spreadsheet would take for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -54,7 +68,8 @@ def of_subject(
     with reachable():
         entries = _audit(foundation)[COLLECTION]
         about = {"$or": [{"subject": subject}, {"concerns": subject}]}
-        rows = list(entries.find(about).sort("at", DESCENDING).skip((number - 1) * size).limit(size))
+        found = entries.find(about).sort("at", DESCENDING).skip((number - 1) * size).limit(size)
+        rows = [{"basis": "", **entry} for entry in found]
         total = entries.count_documents(about)
         return _with_names(foundation, rows), total
 
@@ -64,18 +79,23 @@ def unusual_lately(foundation: Foundation) -> list[dict[str, Any]]:
     since = foundation.clock() - timedelta(days=_limits()["days"])
     with reachable():
         database = _audit(foundation)
-        days = _counts(database, since, {"unit": "day", "timezone": "+07:00"})
-        half_hours = _counts(database, since, {"unit": "minute", "binSize": 30})
-        found = unusual(days, half_hours, _limits()["most_records_a_day"])
+        day = {"unit": "day", "timezone": "+07:00"}
+        by_day = {
+            MANY: _counts(database, since, day, {"purpose": {"$nin": SEARCHES}}),
+            MANY_SEARCHED: _counts(database, since, day, {"purpose": {"$in": SEARCHES}}),
+            UNASSIGNED: _counts(database, since, day, {"basis": {"$in": NOT_THEIRS}}),
+        }
+        half_hours = _counts(database, since, {"unit": "minute", "binSize": 30}, {})
+        found = unusual(by_day, half_hours, {what: _limits()[name] for what, name in LIMITED.items()})
         rows = [{"actor": each.actor, "what": each.what, "at": each.at, "records": each.records} for each in found]
         return _with_names(foundation, rows)
 
 
 def unusual(
-    days: Iterable[tuple[str, datetime, int]], half_hours: Iterable[tuple[str, datetime, int]], most: int
+    by_day: Mapping[str, Iterable[Count]], half_hours: Iterable[Count], most: Mapping[str, int]
 ) -> list[Unusual]:
-    """What is unusual in counts of records: (actor, beginning of the day or half hour, records). The latest first."""
-    found = [Unusual(actor, MANY, at, records) for actor, at, records in days if records > most]
+    """What is unusual in counts of records. `by_day` and `most` are by what is counted. The latest first."""
+    found = [Unusual(actor, what, at, n) for what, days in by_day.items() for actor, at, n in days if n > most[what]]
     found += [Unusual(actor, OUTSIDE_HOURS, at, n) for actor, at, n in half_hours if not in_office_hours(at)]
     return sorted(found, key=lambda each: each.at, reverse=True)
 
@@ -93,9 +113,10 @@ def _audit(foundation: Foundation) -> Database:
     return named(foundation.database.client, foundation.settings.prefix + AUDIT)
 
 
-def _counts(database: Database, since: datetime, unit: Mapping[str, Any]) -> Iterator[tuple[str, datetime, int]]:
-    """(actor, beginning of the unit, distinct subjects opened in it), of persons, since a moment."""
-    question = {"at": {"$gte": since}, "action": "identity.opened", "actor": {"$not": {"$regex": "^system:"}}}
+def _counts(database: Database, since: datetime, unit: Mapping[str, Any], only: Mapping[str, Any]) -> Iterator[Count]:
+    """Distinct subjects that people opened in a unit of time since a moment, of the entries that fit `only`."""
+    of_people = {"action": "identity.opened", "actor": {"$not": {"$regex": "^system:"}}}
+    question = {"at": {"$gte": since}, **of_people, **only}
     pipeline: list[Mapping[str, Any]] = [
         {"$match": question},
         {"$group": {"_id": {"actor": "$actor", "at": {"$dateTrunc": {"date": "$at", **unit}}, "subject": "$subject"}}},

@@ -16,7 +16,7 @@ from shared.domain import agency_kinds, areas_served
 PUBLISHED = {
     "agency": ("kind", "kecamatan", "active", "services", "areas", "capacity"),
     "company": ("partnership", "kecamatan", "active"),
-    "account": ("agency_id", "role", "active"),
+    "account": ("agency_id", "role", "active", "areas"),
 }
 
 #: A session ends when it was not used for this long, and at the latest this long after signing in.
@@ -49,7 +49,10 @@ def normal_email(email: str) -> str:
 
 def complete(thing: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     """The entry with every field of its kind: what was stored before agencies had `services`, `areas` and `capacity` is
-    read as it was meant. `areas` is the kecamatan of that time, none for the whole city."""
+    read as it was meant. `areas` is the kecamatan of that time, none for the whole city. An account from before had
+    none."""
+    if thing == "account":
+        return {"areas": [], **entry}
     if thing != "agency":
         return dict(entry)
     return {"services": [], "areas": list(areas_served(entry)), "capacity": None, **entry}
@@ -102,7 +105,7 @@ def removes_administrator(before: Mapping[str, Any], after: Mapping[str, Any]) -
 def ends_sessions(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether sessions begun before the change must end: the account was closed or its password is another one.
 
-    A changed role or agency needs no end: the next token already carries it.
+    A changed role or agency, or other areas, need no end: the next token already carries them.
     """
     return (before["active"] and not after["active"]) or before["password_hash"] != after["password_hash"]
 

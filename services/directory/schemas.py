@@ -5,8 +5,11 @@ A schema checks form; whether a change is allowed is decided in model.py and com
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields, validate
 
+from services.directory.looks import KINDS
 from services.directory.morning.wishes import CHOICES
 from services.directory.texts import OWNERSHIPS, ROLES
 from shared.domain import agency_kinds, codes, kecamatans
@@ -32,6 +35,12 @@ _phone = validate.Regexp(r"[0-9+() -]{3,30}\Z", error=N_("Not a valid telephone 
 def identifier(kind: str) -> validate.Regexp:
     """The form of an id of one kind."""
     return validate.Regexp(rf"{kind}-[0-9a-f]{{32}}\Z", error=N_("Not a valid id."))
+
+
+def areas_of_work(**options: Any) -> fields.List:
+    """The kecamatan of an account, each once."""
+    once = validate.Length(max=len(kecamatans()))
+    return fields.List(fields.String(validate=_kecamatan), validate=once, **options)
 
 
 class Stored(Schema):
@@ -111,10 +120,14 @@ class Person(PersonFacts, Stored):
 
 
 class AccountFacts(Schema):
-    """A new account: whose, with which role. Without a first password its owner sets one by a link."""
+    """A new account: whose, with which role. Without a first password its owner sets one by a link.
+
+    `areas`: the kecamatan in which an intake clerk or a case worker opens identities, none for the whole city.
+    """
 
     person_id = fields.String(required=True, validate=identifier("staff"))
     role = fields.String(required=True, validate=_role)
+    areas = areas_of_work(load_default=list)
     password = fields.String(
         load_default=None, allow_none=True, load_only=True, validate=validate.Length(max=LONGEST_PASSWORD)
     )
@@ -124,6 +137,7 @@ class AccountChange(Schema):
     """What may change of an account."""
 
     role = fields.String(validate=_role)
+    areas = areas_of_work()
     active = StrictBoolean()
     password = fields.String(load_only=True, validate=validate.Length(max=LONGEST_PASSWORD))
 
@@ -134,6 +148,7 @@ class Account(Stored):
     person_id = fields.String()
     name = fields.String()
     role = fields.String()
+    areas = fields.List(fields.String())
     agency_id = fields.String(allow_none=True)
     active = fields.Boolean()
 
@@ -241,6 +256,7 @@ class Look(Schema):
     fields_ = fields.List(fields.String(), attribute="fields", data_key="fields", required=True)
     purpose = fields.String(required=True)
     outcome = fields.String(required=True)
+    basis = fields.String(required=True, metadata={"description": "The grounds; empty for what was no opening."})
 
 
 class Unusual(Schema):
@@ -248,7 +264,7 @@ class Unusual(Schema):
 
     actor = fields.String(required=True)
     name = fields.String(required=True)
-    what = fields.String(required=True, validate=validate.OneOf(["many_records", "outside_office_hours"]))
+    what = fields.String(required=True, validate=validate.OneOf(KINDS))
     at = fields.AwareDateTime(required=True, format="iso")
     records = fields.Integer(required=True)
 

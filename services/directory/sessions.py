@@ -215,6 +215,7 @@ def _actor(account: Mapping[str, Any], session_id: str) -> Actor:
         agency_id=account["agency_id"],
         session=session_id,
         name=account["name"],
+        areas=tuple(account.get("areas", ())),
     )
 
 

@@ -13,7 +13,7 @@ from flask.views import MethodView
 from flask_babel import gettext
 
 from services.intake import erasure, registration, schemas, separation, store
-from shared.access import current_actor, permit, requires
+from shared.access import current_actor, may, permit, requires
 from shared.ids import read_number
 from shared.journal import Command
 from shared.vault import NotHeld
@@ -53,6 +53,13 @@ def found(reference: str, action: str) -> dict[str, Any]:
     report["needed_by"] = [report["registered_by"], *waits]
     permit(action, report)
     return report
+
+
+def basis(report: Mapping[str, Any], action: str) -> str:
+    """On which grounds the actor may do `action` to a report, for the audit log: they registered it, or as their right
+    says."""
+    actor = current_actor()
+    return "registered" if report["registered_by"] == actor.id else may(actor, action, report).basis
 
 
 def shown_again(report: Mapping[str, Any]) -> Any:
@@ -122,7 +129,8 @@ class ReportIdentities(MethodView):
         """Open what identifies the people in a report. This is written to the audit log before it is shown."""
         report = found(reference, "report.read_identity")
         try:
-            return registration.identities(current_foundation(), current_actor(), report, "report_api")
+            grounds = basis(report, "report.read_identity")
+            return registration.identities(current_foundation(), current_actor(), report, "report_api", grounds)
         except NotHeld:
             raise Problem(404, "not_found") from None
 

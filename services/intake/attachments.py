@@ -95,6 +95,7 @@ def names(
     report: Mapping[str, Any],
     attachments: Sequence[Mapping[str, Any]],
     purpose: str,
+    basis: str,
 ) -> dict[str, dict[str, str]]:
     """The names and descriptions of files of a report by attachment; each is audited before anything is returned.
 
@@ -103,21 +104,26 @@ def names(
     found = {}
     for each in attachments:
         try:
-            found[each["_id"]] = Files(foundation.sealed).names(actor, each["_id"], purpose, _tells_of(report))
+            found[each["_id"]] = Files(foundation.sealed).names(actor, each["_id"], purpose, basis, _tells_of(report))
         except NotHeld:
             continue
     return found
 
 
 def open_file(
-    foundation: Foundation, actor: Actor, report: Mapping[str, Any], attachment: Mapping[str, Any], purpose: str
+    foundation: Foundation,
+    actor: Actor,
+    report: Mapping[str, Any],
+    attachment: Mapping[str, Any],
+    purpose: str,
+    basis: str,
 ) -> OpenFile:
     """A file of a report and its content, authenticated as a whole; audited first.
 
     Raises NotHeld, Damaged, journal.Unavailable.
     """
     try:
-        return Files(foundation.sealed).open(actor, attachment["_id"], purpose, _tells_of(report))
+        return Files(foundation.sealed).open(actor, attachment["_id"], purpose, basis, _tells_of(report))
     except Damaged:
         log.error("attachment_damaged", attachment=attachment["_id"])
         raise

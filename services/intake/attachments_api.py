@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -75,6 +75,12 @@ def opened(read: Callable[[], Answer]) -> Answer:
         raise Problem(500, "file_damaged") from None
 
 
+def opened_file(report: Mapping[str, Any], attachment: Mapping[str, Any], purpose: str) -> OpenFile:
+    """A file of the report for the actor of this request, audited first. Raises Problem as `opened`, Unavailable."""
+    foundation, actor, grounds = current_foundation(), current_actor(), api.basis(report, "attachment.read")
+    return opened(lambda: attachments.open_file(foundation, actor, report, attachment, purpose, grounds))
+
+
 def download(attachment: dict[str, Any], file: OpenFile) -> Response:
     """The file as something to keep, never to be shown by the browser in our name.
 
@@ -127,7 +133,8 @@ class AttachmentNames(MethodView):
         report = api.found(reference, "attachment.read")
         foundation = current_foundation()
         listed = store.attachments(foundation.database, report["_id"])
-        names = attachments.names(foundation, current_actor(), report, listed, "report_api")
+        grounds = api.basis(report, "attachment.read")
+        names = attachments.names(foundation, current_actor(), report, listed, "report_api", grounds)
         return {"items": [{"attachment_id": identifier, **each} for identifier, each in names.items()]}
 
 
@@ -139,9 +146,7 @@ class Attachment(MethodView):
         """Download a file. This is written to the audit log before the first byte is sent."""
         report = api.found(reference, "attachment.read")
         attachment = found(report, attachment_id)
-        foundation, actor = current_foundation(), current_actor()
-        file = opened(lambda: attachments.open_file(foundation, actor, report, attachment, "attachment_api"))
-        return download(attachment, file)
+        return download(attachment, opened_file(report, attachment, "attachment_api"))
 
     @blueprint.response(204)
     @requires("attachment.delete")

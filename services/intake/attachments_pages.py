@@ -61,7 +61,8 @@ def opened_on_report(report: dict[str, Any]) -> dict[str, Any]:
     """The same with the names of the files, whose opening is audited. Raises Unavailable."""
     foundation, actor = current_foundation(), current_actor()
     listed = store.attachments(foundation.database, report["_id"]) if may(actor, "attachment.read", report) else []
-    return on_report(report, attachments.names(foundation, actor, report, listed, "report_page"))
+    grounds = api.basis(report, "attachment.read")
+    return on_report(report, attachments.names(foundation, actor, report, listed, "report_page", grounds))
 
 
 @blueprint.post("/<number>/attachments")
@@ -95,10 +96,7 @@ def show(number: str, attachment_id: str) -> ResponseReturnValue:
     """The file, to be kept; audited before the first byte is sent."""
     report = api.found(number, "attachment.read")
     attachment = attachments_api.found(report, attachment_id)
-    foundation, actor = current_foundation(), current_actor()
-    file = attachments_api.opened(
-        lambda: attachments.open_file(foundation, actor, report, attachment, "attachment_page")
-    )
+    file = attachments_api.opened_file(report, attachment, "attachment_page")
     return attachments_api.download(attachment, file)
 
 

@@ -43,7 +43,7 @@ def held(foundation: Foundation, actor: Actor, request_id: str) -> dict[str, Any
     request, _, child = to_answer(foundation.database, request_id, CORRECTION)
     sealed = [name for name in request["wrong"] if name in SEALED]
     try:
-        opened = foundation.sealed.open(actor, child["person_id"], sealed, PURPOSE) if sealed else {}
+        opened = foundation.sealed.open(actor, child["person_id"], sealed, PURPOSE, "request") if sealed else {}
     except NotHeld:
         raise Refused("nothing_held") from None
     return {**opened, **{name: child[name] for name in request["wrong"] if name in OPEN and child[name] is not None}}

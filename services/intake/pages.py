@@ -8,7 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from services.intake import api, attachments_pages, erasure, registration, store, subject_requests
+from services.intake import api, attachments_pages, erasure, registration, store, subject_api, subject_requests
 from services.intake.forms import ErasureForm, RedactionForm, ReportForm, SeparationForm, new_form
 from shared.access import current_actor, may, permit, requires
 from shared.domain.working_time import wib_date
@@ -192,7 +192,8 @@ def redact(number: str) -> ResponseReturnValue:
         return render_template("intake/redact.html", form=form, report=report), 422
     permit("report.read_identity", report)
     try:
-        opened = current_foundation().sealed.open(current_actor(), report["_id"], [erasure.NARRATIVE], "redaction_page")
+        grounds, vault = api.basis(report, "report.read_identity"), current_foundation().sealed
+        opened = vault.open(current_actor(), report["_id"], [erasure.NARRATIVE], "redaction_page", grounds)
     except NotHeld:
         raise Problem(404, "not_found") from None
     form.narrative.data, form.version.data = opened.get(erasure.NARRATIVE, ""), str(report["version"])
@@ -204,11 +205,13 @@ def redact(number: str) -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     """A report without identities."""
     report = api.found(number, "report.read")
+    opens = may(current_actor(), "report.read_identity", report)
     return render_template(
         "intake/report.html",
         report=report,
         identities=None,
-        may_open=bool(may(current_actor(), "report.read_identity", report)),
+        may_open=bool(opens),
+        elsewhere=not opens and opens.scope == "area",
         **attachments_pages.on_report(report),
         **_links(report),
     )
@@ -220,7 +223,8 @@ def identities(number: str) -> ResponseReturnValue:
     """A report with what identifies the people in it; the reading is audited before it is shown."""
     report = api.found(number, "report.read_identity")
     try:
-        opened = registration.identities(current_foundation(), current_actor(), report, "report_page")
+        grounds = api.basis(report, "report.read_identity")
+        opened = registration.identities(current_foundation(), current_actor(), report, "report_page", grounds)
     except NotHeld:
         flash(_("What identifies the people in this report was erased."))
         return redirect(url_for(".show", number=report["number"]), 303)
@@ -231,7 +235,7 @@ def identities(number: str) -> ResponseReturnValue:
 def _requests() -> dict[str, Any]:
     """Whether its reader handles requests for a copy, and how many should have been answered by now."""
     foundation, handles = current_foundation(), bool(may(current_actor(), "subject_request.handle"))
-    late = subject_requests.overdue(foundation.database, foundation.clock()) if handles else 0
+    late = subject_requests.overdue(foundation.database, foundation.clock(), subject_api.areas()) if handles else 0
     return {"may_copy": handles, "late_requests": late}
 
 
@@ -243,6 +247,6 @@ def _links(report: dict[str, Any]) -> dict[str, Any]:
         "may_audit": bool(may(actor, "audit.read")),
         "may_separate": bool(may(actor, "report.separate", report)),
         "may_erase": bool(may(actor, "identity.erase", report)),
-        "may_copy": bool(may(actor, "subject_request.handle")),
+        "may_copy": bool(may(actor, "subject_request.handle", report)),
         "may_hold": bool(may(actor, "report.hold", report)),
     }

@@ -211,7 +211,9 @@ def kept_child(
     }
 
 
-def identities(foundation: Foundation, actor: Actor, report: Mapping[str, Any], purpose: str) -> dict[str, Any]:
+def identities(
+    foundation: Foundation, actor: Actor, report: Mapping[str, Any], purpose: str, basis: str
+) -> dict[str, Any]:
     """What identifies the people in a report, as far as it is open to the actor's role, and what is held and `closed`.
 
     Each subject's opening is audited before anything is returned.
@@ -219,9 +221,9 @@ def identities(foundation: Foundation, actor: Actor, report: Mapping[str, Any], 
     Raises vault.NotHeld for what was erased, journal.Unavailable.
     """
     vault = foundation.sealed
-    of_report = vault.open_readable(actor, report["_id"], purpose)
+    of_report = vault.open_readable(actor, report["_id"], purpose, basis)
     of_children = [
-        vault.open_readable(actor, child["person_id"], purpose) if _is_held(child) else Opened({}, [])
+        vault.open_readable(actor, child["person_id"], purpose, basis) if _is_held(child) else Opened({}, [])
         for child in report["children"]
     ]
     return {

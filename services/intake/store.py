@@ -52,11 +52,23 @@ def ensure_indexes(database: Database) -> None:
     proposals.create_index([("state", ASCENDING), ("over_on", ASCENDING), ("_id", ASCENDING)])
     proposals.create_index([("report_id", ASCENDING)])
     database[REQUESTS].create_index([("outcome", ASCENDING), ("due_at", ASCENDING), ("_id", ASCENDING)])
+    _place_requests_of_old(database)
     attachments = database[ATTACHMENTS]
     attachments.create_index([("report_id", ASCENDING), ("added_at", ASCENDING)])
     attachments.create_index(
         [("clear_after", ASCENDING)], partialFilterExpression={"clear_after": {"$exists": True}}, name="to_clear"
     )
+
+
+def _place_requests_of_old(database: Database) -> None:
+    """Requests that were recorded before they were limited by areas: each is of its report's kecamatan."""
+    of_report = {"from": REPORTS, "localField": "report_id", "foreignField": "_id", "as": "report"}
+    placed: list[dict[str, Any]] = [
+        {"$lookup": of_report},
+        {"$project": {"kecamatan": {"$first": "$report.kecamatan"}}},
+    ]
+    put = {"$merge": {"into": REQUESTS, "whenMatched": "merge", "whenNotMatched": "discard"}}
+    database[REQUESTS].aggregate([{"$match": {"kecamatan": None}}, *placed, put])
 
 
 def get(database: Database, reference: str) -> dict[str, Any] | None:

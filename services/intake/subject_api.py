@@ -9,7 +9,7 @@ from flask.views import MethodView
 from flask_babel import gettext
 
 from services.intake import api, corrections, subject_requests, subject_schemas
-from shared.access import current_actor, requires
+from shared.access import current_actor, may, permit, requires
 from shared.journal import Command
 from shared.vault import NotHeld
 from shared.web import Problem, current_foundation
@@ -24,6 +24,7 @@ blueprint = Blueprint(
 )
 
 Answer = TypeVar("Answer")
+HANDLE = "subject_request.handle"
 REFUSALS = {
     "closed": N_("This request is answered already."),
     "nothing_held": N_("Nothing that identifies this child is held any more."),
@@ -47,22 +48,31 @@ def attempted(work: Callable[[], Answer]) -> Answer:
 
 
 def found(request_id: str) -> dict[str, Any]:
-    """The request with this id. Raises Problem 404."""
+    """The request with this id, if the actor may handle it. Raises Problem 404."""
     request = subject_requests.get(current_foundation().database, request_id)
     if request is None:
         raise Problem(404, "not_found")
+    permit(HANDLE, request)
     return request
+
+
+def areas() -> tuple[str, ...]:
+    """The kecamatan to which this actor's right to handle requests is limited; none if it reaches all."""
+    actor = current_actor()
+    return actor.areas if may(actor, HANDLE).scope == "area" else ()
 
 
 def copied(request_id: str) -> dict[str, Any]:
     """The copy, audited and recorded before. Raises Problem 404 or 409."""
     foundation, actor = current_foundation(), current_actor()
+    found(request_id)
     return attempted(lambda: subject_requests.copy(foundation, actor, request_id))
 
 
 def held(request_id: str) -> dict[str, Any]:
     """What is held in the fields that the request says are wrong, audited before. Raises Problem 404 or 409."""
     foundation, actor = current_foundation(), current_actor()
+    found(request_id)
     return attempted(lambda: corrections.held(foundation, actor, request_id))
 
 
@@ -93,11 +103,12 @@ def on_the_wire(copy: Mapping[str, Any]) -> dict[str, Any]:
 class Requests(MethodView):
     @blueprint.arguments(subject_schemas.RequestPaging, location="query")
     @blueprint.response(200, subject_schemas.RequestList)
-    @requires("subject_request.handle")
+    @requires(HANDLE)
     def get(self, question: dict[str, Any]) -> Any:
         """List requests: the open ones, the first due first, or those that are answered."""
         size, number = question["page_size"], question["page"]
-        items, total = subject_requests.page(current_foundation().database, number, size, question["open"])
+        database, open_ones = current_foundation().database, question["open"]
+        items, total = subject_requests.page(database, number, size, open_ones, areas())
         return one_page([subject_requests.shown(each) for each in items], question, total)
 
 
@@ -106,10 +117,10 @@ class ReportRequests(MethodView):
     @blueprint.arguments(subject_schemas.NewRequest)
     @blueprint.response(201, subject_schemas.ShownRequest)
     @blueprint.doc(parameters=[IDEMPOTENCY_KEY])
-    @requires("subject_request.handle")
+    @requires(HANDLE)
     def post(self, wanted: dict[str, Any], reference: str) -> Any:
         """Record that a child or guardian asks for a copy or a correction, due within three times 24 hours."""
-        report, foundation, actor = api.found(reference, "report.read"), current_foundation(), current_actor()
+        report, foundation, actor = api.found(reference, HANDLE), current_foundation(), current_actor()
         key = command(foundation.settings.secret_key)
         request_id = attempted(lambda: subject_requests.record(foundation, actor, report["_id"], wanted, key))
         request = found(request_id)
@@ -119,7 +130,7 @@ class ReportRequests(MethodView):
 @blueprint.route("/requests/<string:request_id>/copy")
 class RequestCopy(MethodView):
     @blueprint.response(200, subject_schemas.SubjectCopy)
-    @requires("subject_request.handle")
+    @requires(HANDLE)
     def post(self, request_id: str) -> Any:
         """Open the copy, to be handed over. This is written to the audit log before it is shown."""
         return on_the_wire(copied(request_id))
@@ -128,7 +139,7 @@ class RequestCopy(MethodView):
 @blueprint.route("/requests/<string:request_id>/held")
 class RequestHeld(MethodView):
     @blueprint.response(200, subject_schemas.Held)
-    @requires("subject_request.handle")
+    @requires(HANDLE)
     def post(self, request_id: str) -> Any:
         """Open what shall be corrected. This is written to the audit log before it is shown."""
         return {"values": held(request_id)}
@@ -139,7 +150,7 @@ class RequestCorrection(MethodView):
     @blueprint.arguments(subject_schemas.Correction)
     @blueprint.response(200, subject_schemas.ShownRequest)
     @blueprint.doc(parameters=[IF_MATCH, IDEMPOTENCY_KEY])
-    @requires("subject_request.handle")
+    @requires(HANDLE)
     def post(self, said: dict[str, Any], request_id: str) -> Any:
         """Correct what the request names, and close it. What was held before is opened by nobody any more."""
         version, key = expected_version(), command(current_foundation().settings.secret_key)
@@ -153,10 +164,11 @@ class RequestOutcome(MethodView):
     @blueprint.arguments(subject_schemas.Outcome)
     @blueprint.response(200, subject_schemas.ShownRequest)
     @blueprint.doc(parameters=[IF_MATCH])
-    @requires("subject_request.handle")
+    @requires(HANDLE)
     def post(self, said: dict[str, str], request_id: str) -> Any:
         """Say how the request was answered."""
         version, foundation, actor = expected_version(), current_foundation(), current_actor()
+        found(request_id)
         attempted(lambda: subject_requests.close(foundation, actor, request_id, version, said["outcome"]))
         request = found(request_id)
         return subject_requests.shown(request), 200, etag(request["version"])

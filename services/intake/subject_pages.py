@@ -32,7 +32,7 @@ def index() -> ResponseReturnValue:
     """The open requests, the first due first, or those that are answered."""
     open_ones = request.args.get("open", "yes") == "yes"
     foundation, number = current_foundation(), page_number()
-    found, total = subject_requests.page(foundation.database, number, PAGE_SIZE, open_ones)
+    found, total = subject_requests.page(foundation.database, number, PAGE_SIZE, open_ones, subject_api.areas())
     page = Page(found, number, total)
     return render_template("intake/requests.html", page=page, open_ones=open_ones, now=foundation.clock())
 
@@ -52,7 +52,7 @@ def new_correction(number: str, child_id: str) -> ResponseReturnValue:
 
 
 def _recorded(number: str, child_id: str, form: RequestForm) -> ResponseReturnValue:
-    report = api.found(number, "report.read")
+    report = api.found(number, subject_api.HANDLE)
     which, _child = subject_api.attempted(lambda: subject_requests.child_of(report, child_id))
     foundation, actor = current_foundation(), current_actor()
     if request.method == "GET":

@@ -7,7 +7,7 @@ reporter, files) is not in it: it may tell who reported, which stays secret (UU 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -71,6 +71,7 @@ def record(
             "report_number": report["number"],
             "child_id": wanted["child_id"],
             "child_number": number,
+            "kecamatan": report["kecamatan"],
             "kind": wanted["kind"],
             "wrong": wanted["wrong"],
             "asked_by": wanted["asked_by"],
@@ -105,7 +106,7 @@ def copy(foundation: Foundation, actor: Actor, request_id: str) -> dict[str, Any
     reports = []
     for about, reported in [(report, child), *others]:
         try:
-            opened = foundation.sealed.open_readable(actor, reported["person_id"], PURPOSE)
+            opened = foundation.sealed.open_readable(actor, reported["person_id"], PURPOSE, "request")
         except NotHeld:  # it was erased at this moment
             continue
         codes = {
@@ -171,19 +172,28 @@ def get(database: Database, request_id: str) -> dict[str, Any] | None:
     return None if found is None else _whole(found)
 
 
-def page(database: Database, number: int, size: int, open_ones: bool) -> tuple[list[dict[str, Any]], int]:
-    """One page of the requests that are open, or that are answered; the first due first, and how many there are."""
-    question = {"outcome": None if open_ones else {"$type": "string"}}
+def page(
+    database: Database, number: int, size: int, open_ones: bool, areas: Sequence[str] = ()
+) -> tuple[list[dict[str, Any]], int]:
+    """One page of the requests that are open, or that are answered; the first due first, and how many there are.
+
+    `areas`: only those of these kecamatan, if any are named.
+    """
+    question = {"outcome": None if open_ones else {"$type": "string"}, **_within(areas)}
     order = [("due_at", ASCENDING), ("_id", ASCENDING)]
     with reachable():
         found = database[REQUESTS].find(question, sort=order, skip=(number - 1) * size, limit=size)
         return [_whole(each) for each in found], database[REQUESTS].count_documents(question)
 
 
-def overdue(database: Database, now: datetime) -> int:
-    """How many open requests should have been answered by now."""
+def overdue(database: Database, now: datetime, areas: Sequence[str] = ()) -> int:
+    """How many open requests (of these kecamatan, if any are named) should have been answered by now."""
     with reachable():
-        return database[REQUESTS].count_documents({"outcome": None, "due_at": {"$lt": now}})
+        return database[REQUESTS].count_documents({"outcome": None, "due_at": {"$lt": now}, **_within(areas)})
+
+
+def _within(areas: Sequence[str]) -> dict[str, Any]:
+    return {"kecamatan": {"$in": list(areas)}} if areas else {}
 
 
 def shown(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ class Actor:
     """One who acts.
 
     `id` is an account's id (`account-<hex>`), `agency_id` the agency the person works for, `session` the public id of
-    the session (never the secret in the cookie) and `name` what pages show of the person who is signed in.
+    the session (never the secret in the cookie), `name` what pages show of the person who is signed in, and `areas` the
+    kecamatan in which they work: none named, the whole city.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Actor:
     agency_id: str | None = None
     session: str | None = None
     name: str = ""
+    areas: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.role not in ALL_ROLES:
@@ -37,6 +39,10 @@ class Actor:
     def is_authenticated(self) -> bool:
         """Whether this is somebody we know."""
         return self.role != ANONYMOUS_ROLE
+
+    def works_in(self, kecamatan: str | None) -> bool:
+        """Whether a place is among the actor's areas. No place is in none."""
+        return not self.areas or kecamatan in self.areas
 
 
 ANONYMOUS = Actor(id="anonymous", role=ANONYMOUS_ROLE)

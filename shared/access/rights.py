@@ -16,7 +16,7 @@ import yaml
 from shared.access.actor import SYSTEM_ROLE, Actor
 from shared.domain.roles import ROLES
 
-SCOPES = ("any", "own_agency", "own", "needed")
+SCOPES = ("any", "own_agency", "own", "needed", "area", "assigned")
 RIGHTS_FILE = Path(__file__).with_name("rights.yaml")
 
 
@@ -26,11 +26,16 @@ class UnknownAction(LookupError):
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer of `may`. `reason` is a code: `allowed`, `unauthenticated`, `no_right` or `out_of_scope`."""
+    """The answer of `may`. `reason` is a code: `allowed`, `unauthenticated`, `no_right` or `out_of_scope`.
+
+    `basis` says on which grounds a record is open, for the audit log: its scope, or `unassigned` where the scope is
+    `assigned` and nobody has the record yet.
+    """
 
     allowed: bool
     reason: str
     scope: str | None = None
+    basis: str = ""
 
     def __bool__(self) -> bool:
         return self.allowed
@@ -62,10 +67,11 @@ def rights() -> dict[str, Right]:
 def may(actor: Actor, action: str, record: Mapping[str, Any] | None = None) -> Decision:
     """Whether `actor` may do `action` to `record`.
 
-    A record is a mapping with `agency_id` (for the scope `own_agency`), `owner`, an account's id (for `own`), or
-    `needed_by`, the roles and accounts for whom something waits in it (for `needed`). Without a record the question is
-    whether there is any record at all to which the actor may do it: a view's first question; a view of single records
-    asks again with the record. Raises `UnknownAction`.
+    A record is a mapping with `agency_id` (for the scope `own_agency`), `owner`, an account's id (for `own`),
+    `needed_by`, the roles and accounts for whom something waits in it (for `needed`), `kecamatan` (for `area`), or
+    `assigned_to`, an account's id or None, beside it (for `assigned`). Without a record the question is whether there
+    is any record at all to which the actor may do it: a view's first question; a view of single records asks again with
+    the record. Raises `UnknownAction`.
     """
     right = rights().get(action)
     if right is None:
@@ -75,9 +81,12 @@ def may(actor: Actor, action: str, record: Mapping[str, Any] | None = None) -> D
     scope = right.roles.get(actor.role)
     if scope is None:
         return Decision(False, "no_right")
-    if record is not None and not _in_scope(actor, scope, record):
+    if record is None:
+        return Decision(True, "allowed", scope)
+    if not _in_scope(actor, scope, record):
         return Decision(False, "out_of_scope", scope)
-    return Decision(True, "allowed", scope)
+    nobodys = scope == "assigned" and record["assigned_to"] is None
+    return Decision(True, "allowed", scope, "unassigned" if nobodys else scope)
 
 
 def _in_scope(actor: Actor, scope: str, record: Mapping[str, Any]) -> bool:
@@ -88,4 +97,9 @@ def _in_scope(actor: Actor, scope: str, record: Mapping[str, Any]) -> bool:
         return record.get("owner") == actor.id
     if scope == "needed":
         return not {actor.id, actor.role}.isdisjoint(record.get("needed_by", ()))
-    return True
+    if scope == "area":
+        return actor.works_in(record.get("kecamatan"))
+    if scope == "assigned":  # a record that does not say whose it is, is nobody's to open
+        whose = record.get("assigned_to", "not said")
+        return actor.works_in(record.get("kecamatan")) and whose in (None, actor.id)
+    return scope == "any"

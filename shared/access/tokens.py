@@ -93,6 +93,7 @@ def issue(private_key: OKPKey, actor: Actor, now: int | None = None) -> str:
         "role": actor.role,
         "agency": actor.agency_id,
         "name": actor.name,
+        **({"areas": list(actor.areas)} if actor.areas else {}),
         "iat": issued_at,
         "exp": issued_at + LIFETIME_SECONDS,
     }
@@ -163,9 +164,11 @@ def _verify(public_key: OKPKey, token: str) -> tuple[Actor, float]:
         if claims["exp"] - claims["iat"] > LIFETIME_SECONDS:
             raise TokenError("lives too long")
         agency, name, session = claims.get("agency"), claims.get("name", ""), claims["sid"]
-        if not (isinstance(agency, str | None) and isinstance(name, str) and isinstance(session, str)):
+        areas = claims.get("areas", [])  # a token without them is of the whole city
+        right = isinstance(agency, str | None) and isinstance(name, str) and isinstance(session, str)
+        if not (right and isinstance(areas, list) and all(isinstance(area, str) for area in areas)):
             raise TokenError("wrong type of claim")
-        actor = Actor(id=claims["sub"], role=claims["role"], agency_id=agency, session=session, name=name)
+        actor = Actor(claims["sub"], claims["role"], agency, session, name, tuple(areas))
         return actor, float(claims["exp"])
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise TokenError("not a token of ours") from error

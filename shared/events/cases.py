@@ -198,6 +198,19 @@ class CaseClockResumed(OfCase):
     deadlines = ListOf(Part(Deadline), required=True)
 
 
+class CaseAssigned(OfCase):
+    """A case worker has the case now: the actor, who took it, or one whom a supervisor chose."""
+
+    account_id = Id("account", required=True)
+
+
+class CasePutBack(OfCase):
+    """Nobody has the case now. `account_id` had it; `left`: the account closed, or has another role or other areas."""
+
+    account_id = Id("account", required=True)
+    left = Flag(required=True)
+
+
 class CaseTaskRaised(OfCase):
     """A case worker has something to see to: an agency must be found for a referral."""
 

@@ -16,6 +16,7 @@ from marshmallow import Schema as AnySchema
 
 from shared.domain.roles import ROLES
 from shared.events.cases import (
+    CaseAssigned,
     CaseClockPaused,
     CaseClockResumed,
     CaseConsent,
@@ -24,6 +25,7 @@ from shared.events.cases import (
     CaseDeadlineBreached,
     CaseMigrated,
     CaseOpened,
+    CasePutBack,
     CaseReportJoined,
     CaseReportSeparated,
     CaseStepProposed,
@@ -193,12 +195,16 @@ class Company(Schema):
 
 
 class Account(Schema):
-    """An account of a person of the staff; who that is stays in directory."""
+    """An account of a person of the staff; who that is stays in directory.
+
+    Version 2 added the `areas` in which the person works (kecamatan; none: the whole city).
+    """
 
     account_id = Id("account", required=True)
     agency_id = Id("agency", required=True, allow_none=True)
     role = Code(ROLES, required=True)
     active = Flag(required=True)
+    areas = ListOf(Code("kecamatan"))
 
 
 class Subscription(Schema):
@@ -248,6 +254,9 @@ _VERSIONS = {
     "referral.accepted": 2,
     "agency.registered": 2,
     "agency.changed": 2,
+    "account.opened": 2,
+    "account.changed": 2,
+    "account.closed": 2,
 }
 
 
@@ -297,6 +306,8 @@ CATALOGUE: Mapping[str, EventType] = {
             case__clock_resumed=CaseClockResumed,
             case__transfer_received=CaseTransferReceived,
             case__task_raised=CaseTaskRaised,
+            case__assigned=CaseAssigned,
+            case__put_back=CasePutBack,
             case__task_finished=CaseTaskFinished,
             case__deadline_at_risk=CaseDeadlineAtRisk,
             case__deadline_breached=CaseDeadlineBreached,

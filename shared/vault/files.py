@@ -94,17 +94,19 @@ class Files:
         """Begins the attachment in the vault, with its `file_name` and perhaps a `description`: it can be opened."""
         self._vault.create(unit, stored.attachment, {**names, "content": stored.key})
 
-    def names(self, actor: Actor, attachment: str, purpose: str, concerns: Sequence[str] = ()) -> dict[str, str]:
+    def names(
+        self, actor: Actor, attachment: str, purpose: str, basis: str, concerns: Sequence[str] = ()
+    ) -> dict[str, str]:
         """The attachment's file name and description. As Vault.open: audited first. Raises NotHeld, Unavailable."""
-        return self._vault.open(actor, attachment, NAMES, purpose, concerns)
+        return self._vault.open(actor, attachment, NAMES, purpose, basis, concerns)
 
-    def open(self, actor: Actor, attachment: str, purpose: str, concerns: Sequence[str] = ()) -> OpenFile:
+    def open(self, actor: Actor, attachment: str, purpose: str, basis: str, concerns: Sequence[str] = ()) -> OpenFile:
         """The attachment's name and content, after the audit entry is safely written.
 
         The whole content is read and authenticated before this returns, so that no half file is ever sent as a whole
         one; then it is read again piece by piece. Raises NotHeld, Damaged, Unavailable.
         """
-        opened = self._vault.open(actor, attachment, ("file_name", "content"), purpose, concerns)
+        opened = self._vault.open(actor, attachment, ("file_name", "content"), purpose, basis, concerns)
         if "content" not in opened:
             raise NotHeld(attachment)
         handle = json_proto_keyset_format.parse(opened["content"], secret_key_access.TOKEN)

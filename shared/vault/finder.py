@@ -163,7 +163,7 @@ class Finder:
         Raises names.OneMoreFact, NotReadable for a role that may not open a name, Unavailable.
         """
         found = self._nearest([block for key in self._keys.all() for block in blocks_to_find(wanted, key)])
-        opened = self._vault.open_many(actor, [each["_id"] for each in found], COMPARED, purpose)
+        opened = self._vault.open_many(actor, [each["_id"] for each in found], COMPARED, purpose, "search")
         people = {
             each["_id"]: Person(
                 opened[each["_id"]]["name"],

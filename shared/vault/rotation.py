@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pymongo import ASCENDING, UpdateOne
@@ -42,6 +43,12 @@ def pending(ring: Ring) -> bool:
     return len(ring.held()) > 1
 
 
+def since(database: Database, ring: Ring) -> datetime | None:
+    """When a rotation put the present key in place; None if none did, or it was not written down yet."""
+    found = database[KEYS].find_one({"_id": PRESENT, "key_id": ring.present_id}, {"since": 1})
+    return found.get("since") if found else None
+
+
 def rewrap(database: Database, ring: Ring) -> Iterator[Progress]:
     """Wraps every keyset anew that the present key did not wrap. Says after each batch how far it is.
 
@@ -49,7 +56,9 @@ def rewrap(database: Database, ring: Ring) -> Iterator[Progress]:
     keyset that is changed or erased meanwhile is left as it is then found.
     """
     present = ring.present_id
-    database[KEYS].update_one({"_id": PRESENT}, {"$set": {"key_id": present}}, upsert=True)
+    # When it was put in place is written down, for the file's own time is that of its last copy.
+    dated = {"$cond": [{"$eq": ["$key_id", present]}, "$since", "$$NOW"]}
+    database[KEYS].update_one({"_id": PRESENT}, [{"$set": {"since": dated, "key_id": present}}], upsert=True)
     subjects = database[SUBJECTS]
     question: dict[str, Any] = {"_id": dict(_KEYSETS), "key_id": {"$ne": present}}
     total, done, unopened = subjects.count_documents(question), 0, 0

@@ -109,26 +109,32 @@ class Vault:
             )
 
     def open(
-        self, actor: Actor, subject: str, fields: Iterable[str], purpose: str, concerns: Sequence[str] = ()
+        self,
+        actor: Actor,
+        subject: str,
+        fields: Iterable[str],
+        purpose: str,
+        basis: str,
+        concerns: Sequence[str] = (),
     ) -> dict[str, str]:
         """The named fields that are held, after the audit entry is safely written.
 
-        The caller has asked `may` already; `purpose` is a code, such as the page that shows the fields; `concerns` are
-        other subjects that the opening tells of. Raises NotHeld, NotReadable for a field that is not open to the
-        actor's role, Unavailable.
+        The caller has asked `may` already; `basis` are the grounds on which it was allowed (access.audit.BASES),
+        `purpose` is a code, such as the page that shows the fields, `concerns` are other subjects that the opening
+        tells of. Raises NotHeld, NotReadable for a field that is not open to the actor's role, Unavailable.
         """
         wanted = list(fields)
         _declared(subject, wanted)
         if not_open := closed(actor, _kind(subject), wanted):
             raise NotReadable(actor.role, not_open)
-        return self._opened(actor, subject, wanted, purpose, concerns).values
+        return self._opened(actor, subject, wanted, purpose, basis, concerns).values
 
-    def open_readable(self, actor: Actor, subject: str, purpose: str) -> Opened:
+    def open_readable(self, actor: Actor, subject: str, purpose: str, basis: str) -> Opened:
         """All that is held and open to the actor's role, and the names of what is held and closed to it.
 
         As `open` otherwise.
         """
-        return self._opened(actor, subject, readable(actor, _kind(subject)), purpose)
+        return self._opened(actor, subject, readable(actor, _kind(subject)), purpose, basis)
 
     def open_granted(self, actor: Actor, subject: str, granted: Collection[str], purpose: str) -> dict[str, str]:
         """What is held of the fields that a referral to the actor's agency opens, and of no others.
@@ -136,12 +142,18 @@ class Vault:
         The caller has seen that the referral is open and theirs. As `open` otherwise.
         """
         wanted = [name for name in readable(actor, _kind(subject), granted) if name in granted]
-        return self._opened(actor, subject, wanted, purpose).values
+        return self._opened(actor, subject, wanted, purpose, "referral").values
 
     def _opened(
-        self, actor: Actor, subject: str, wanted: Sequence[str], purpose: str, concerns: Sequence[str] = ()
+        self,
+        actor: Actor,
+        subject: str,
+        wanted: Sequence[str],
+        purpose: str,
+        basis: str,
+        concerns: Sequence[str] = (),
     ) -> Opened:
-        self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed", concerns)
+        self._audit.record(actor, "identity.opened", subject, wanted, purpose, "allowed", basis, concerns)
         with reachable():
             found = list(self._subjects.find(_both(subject)))
         if not found:  # what was registered just now is not said to be erased
@@ -152,7 +164,7 @@ class Vault:
         return Opened(values, closed(actor, _kind(subject), held))
 
     def open_many(
-        self, actor: Actor, subjects: Sequence[str], fields: Sequence[str], purpose: str
+        self, actor: Actor, subjects: Sequence[str], fields: Sequence[str], purpose: str, basis: str
     ) -> dict[str, dict[str, str]]:
         """The named fields of several subjects of one kind, those left out of which nothing is held any more.
 
@@ -164,7 +176,7 @@ class Vault:
         _declared(subjects[0], fields)
         if not_open := closed(actor, kind, fields):
             raise NotReadable(actor.role, not_open)
-        self._audit.record_all(actor, "identity.opened", subjects, fields, purpose, "allowed")
+        self._audit.record_all(actor, "identity.opened", subjects, fields, purpose, "allowed", basis)
         with reachable():
             found = list(self._subjects.find({"_id": {"$in": _all_of(subjects)}}))
         return self._each(subjects, found, fields)

@@ -127,7 +127,7 @@ def test_a_command_repeated_before_a_majority_has_it_gets_its_own_answer(
 def opened(database: Any, name: str) -> Opened | None:
     """What the vault opens; what of it is sealed is of no matter here."""
     try:
-        return Vault(database, Mock(), Mock()).open_readable(Actor("account-1", "case_worker"), name, "test")
+        return Vault(database, Mock(), Mock()).open_readable(Actor("account-1", "case_worker"), name, "test", "area")
     except NotHeld:
         return None
 

@@ -25,6 +25,7 @@ PAGES: dict[str | None, list[str]] = {
                     "/reports/requests", "/reports/requests/{copy}", "/reports/requests/{correction}",
                     "/referrals", "/referrals/{referral}"],
     "supervisor": ["/", "/dashboard", "/cases?stage=", "/cases/{case}", "/break-glass", "/break-glass/{grant}",
+                   "/cases/{new_case}/commands/assign_case",
                    "/break-glass/new?case={case}", "/subscriptions", "/agencies/new", "/agencies/{agency}",
                    "/agencies/{agency}/edit", "/companies/new", "/companies/{company}", "/companies/{company}/edit",
                    "/reporting/api-docs", "/reports/erasures", "/reports/{redacted}/redaction",
@@ -73,8 +74,8 @@ def things(stack: Stack) -> dict[str, str]:
         "account": account["id"],
         "person": account["person_id"],
         "redacted": _erased(stack, over["number"], over["children"][0]["child_id"]),
-        **_requests(stack.client("case_worker"), report),
-        **_case(stack, report["report_id"]),
+        **requests_of(stack.client("case_worker"), report),
+        **referred_case(stack, report["report_id"]),
         **_subscription(stack.client("partner_agency")),
         **_registry(stack.client("supervisor")),
         "new_case": _opened(stack.client("case_worker"), waits)["case_number"],
@@ -105,7 +106,7 @@ def _erased(stack: Stack, number: str, child_id: str) -> str:
     return number
 
 
-def _requests(worker: Client, report: Any) -> dict[str, str]:
+def requests_of(worker: Client, report: Any) -> dict[str, str]:
     """A request for a copy, and one for a correction."""
     asked = {"child_id": report["children"][0]["child_id"], "asked_by": "guardian", "identity_check": "identity_card"}
     path, made = f"/api/v1/reports/{report['number']}/requests", {}
@@ -115,7 +116,7 @@ def _requests(worker: Client, report: Any) -> dict[str, str]:
     return made
 
 
-def _case(stack: Stack, report_id: str) -> dict[str, str]:
+def referred_case(stack: Stack, report_id: str) -> dict[str, str]:
     """The report's case, in which an agency has been asked; and a glass that was broken for it."""
     worker, supervisor = stack.client("case_worker"), stack.client("supervisor")
     case = _opened(worker, report_id)

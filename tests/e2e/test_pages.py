@@ -33,6 +33,7 @@ FORMS = {None: ["/sign-in"],
          "partner_agency": ["/subscriptions/new", "/referrals/{referral}/commands/decline"],
          "administrator": ["/people/new"],
          "supervisor": ["/agencies/new", "/companies/new", "/break-glass/new?case={case}", "/reports/{report}/hold",
+                        "/cases/{new_case}/commands/assign_case",
                         "/reports/{report}/children/{child}/erase", "/reports/retention/{proposal}"],
          "case_worker": ["/cases/{new_case}/commands/take_step?about=screen",
                          "/reports/{report}/children/{child}/correction"]}  # fmt: skip

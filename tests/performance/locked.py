@@ -146,7 +146,7 @@ def _vault(base: Foundation, audited: bool) -> Vault:
 
 def _open_all(vault: Vault, people: Iterable[str]) -> None:
     for person in people:
-        opened = vault.open_readable(WORKER, person, "case_page")
+        opened = vault.open_readable(WORKER, person, "case_page", "area")
         assert len(opened.values) == FIELDS
 
 

@@ -28,7 +28,9 @@ from shared.foundation import Foundation
 from shared.ids import new_id
 from shared.mongo import Unavailable
 from shared.settings import load
+from tests.support.attachments import REPORTS, added
 from tests.support.canary import Canary
+from tests.support.refusals import no_entries
 from tests.support.web import Browser
 
 pytestmark = pytest.mark.mongo
@@ -96,17 +98,44 @@ def test_06_one_read_of_an_identity_is_exactly_one_entry_for_each_subject(clerk,
 def test_06_without_the_audit_store_nothing_is_shown(clerk, report, entries, mongo, prefix) -> None:
     """The log takes no entry (its user lost the right to add some). Seen to fail with a `record` that only warns."""
     canary = report["number"]
-    mongo.client()[f"{prefix}audit"].command("updateRole", "audit_writer", privileges=[])
-    try:
+    with no_entries(mongo, prefix):
         answers = [
             clerk.api("GET", f"/api/v1/reports/{canary}/identities"),
             clerk.post(f"/id/reports/{canary}/identities", {}, page=f"/id/reports/{canary}"),
         ]
-    finally:
-        privileges = [{"resource": {"db": f"{prefix}audit", "collection": ""}, "actions": ["insert"]}]
-        mongo.client()[f"{prefix}audit"].command("updateRole", "audit_writer", privileges=privileges)
     assert [answer.status_code for answer in answers] == [503, 503]
     assert all("Kenari" not in answer.text for answer in answers)
+
+
+def test_06_one_read_of_a_file_is_exactly_one_entry(clerk, report, entries) -> None:
+    """By page and by interface, its names and its content. Seen to fail with a vault that does not record, and with one
+    that records twice."""
+    address = added(clerk, report["number"])
+    page = f"/id/reports/{report['number']}"
+    for read, fields in (
+        (lambda: clerk.api("GET", f"{REPORTS}/{report['number']}/attachments/names"), ["file_name", "description"]),
+        (lambda: clerk.api("GET", address), ["file_name", "content"]),
+        (lambda: clerk.get(f"{page}/attachments/{address.rpartition('/')[2]}"), ["file_name", "content"]),
+    ):
+        before = entries.count_documents({})
+        answer = read()
+        assert answer.status_code == 200, answer.text
+        [entry] = list(entries.find().sort([("at", 1), ("seq", 1)]))[before:]
+        assert (entry["action"], entry["subject"]) == ("identity.opened", address.rpartition("/")[2])
+        assert entry["fields"] == fields
+
+
+def test_06_without_the_audit_store_no_file_is_given(clerk, report, mongo, prefix, entries) -> None:
+    """Seen to fail with a `record` that only warns."""
+    address = added(clerk, report["number"])
+    with no_entries(mongo, prefix):
+        answers = [
+            clerk.api("GET", f"{REPORTS}/{report['number']}/attachments/names"),
+            clerk.api("GET", address),
+            clerk.get(f"/id/reports/{report['number']}/attachments/{address.rpartition('/')[2]}"),
+        ]
+    assert [answer.status_code for answer in answers] == [503, 503, 503]
+    assert all(b"Budi di pabrik" not in answer.data for answer in answers)
 
 
 def tampered_edit(entries: Collection[dict[str, Any]]) -> None:

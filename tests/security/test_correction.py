@@ -72,7 +72,7 @@ def test_the_corrected_value_is_opened_and_the_former_by_nobody(
     assert opened == {**right, "name": "Nama Yang Benar", "guardian_phone": "0812 0000 1111"}
     foundation.sealed.database[SUBJECTS].update_one({"_id": person}, {"$set": {"fields": before["fields"]}})
     with pytest.raises(NotHeld):
-        foundation.sealed.open(worker.actor, person, ["name"], "test")
+        foundation.sealed.open(worker.actor, person, ["name"], "test", "area")
 
 
 def test_values_are_in_the_vault_alone_and_the_request_keeps_the_names_of_fields(
@@ -323,7 +323,7 @@ def test_a_case_worker_corrects_by_page_and_nothing_typed_is_lost(
     done = worker.post(f"{page}/correction", right, page=page)
     assert done.status_code == 303
     assert foundation.database[store.REQUESTS].count_documents({"outcome": "corrected"}) == 1
-    opened = foundation.sealed.open_readable(worker.actor, report["children"][0]["person_id"], "test").values
+    opened = foundation.sealed.open_readable(worker.actor, report["children"][0]["person_id"], "test", "area").values
     assert opened["name"] == "Nama Benar" and "nik" not in opened
     assert kept(foundation, report["_id"])["children"][0]["sex"] == "male"
     assert "child-name" not in worker.get(page).text, "an answered request has no form"

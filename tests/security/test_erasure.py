@@ -49,7 +49,7 @@ def test_20_an_erased_child_opens_nowhere_and_the_others_do(as_role: As, report,
     assert canary.value("guardian_name").replace('"', "&#34;") not in page.text and "Ani Contoh" in page.text
     person = report["children"][0]["person_id"]
     with pytest.raises(NotHeld):
-        foundation.sealed.open(_clerk(as_role), person, ["name"], "report_page")
+        foundation.sealed.open(_clerk(as_role), person, ["name"], "report_page", "area")
     shown = as_role().api("GET", f"/api/v1/reports/{report['number']}").json
     assert [child["erased"] for child in shown["children"]] == [True, False]
     assert shown["version"] == 2
@@ -98,7 +98,7 @@ def test_20_the_narrative_that_names_the_child_waits_for_its_redaction(
         {"_id": report["_id"]}, {"$set": {"fields.narrative": before["fields"]["narrative"]}}
     )
     with pytest.raises(NotHeld):
-        foundation.sealed.open(_clerk(as_role), report["_id"], ["narrative"], "report_page")
+        foundation.sealed.open(_clerk(as_role), report["_id"], ["narrative"], "report_page", "area")
 
 
 def test_20_a_supervisor_erases_by_page_with_a_reason_and_a_second_thought(as_role: As, report) -> None:

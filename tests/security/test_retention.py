@@ -122,7 +122,7 @@ class City:
         """Whether the child's name can be opened."""
         try:
             opened = self.foundation.sealed.open(
-                SUPERVISOR, report["children"][number]["person_id"], ["name"], "report_page"
+                SUPERVISOR, report["children"][number]["person_id"], ["name"], "report_page", "area"
             )
         except NotHeld:
             return False
@@ -416,7 +416,7 @@ def test_the_report_as_a_whole_waits_for_the_last_of_its_children(city: City, as
     assert whole["rule"] == "closed"
     assert review.carry_out(city.tomorrow) == review.CarriedOut(erased=1)
     with pytest.raises(NotHeld):
-        city.foundation.sealed.open(SUPERVISOR, report["_id"], ["narrative"], "report_page")
+        city.foundation.sealed.open(SUPERVISOR, report["_id"], ["narrative"], "report_page", "area")
     assert supervisor.api("GET", f"/api/v1/reports/{report['number']}/attachments").json["items"] == []
     after = city.reload(report["_id"])
     assert after["erased_at"] is not None and after["redaction_since"] is None

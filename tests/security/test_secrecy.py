@@ -22,6 +22,7 @@ from shared.access import Actor
 from shared.foundation import Foundation
 from shared.settings import load
 from tests.e2e.conftest import spans, stack  # noqa: F401
+from tests.e2e.places import given, referred_case, requests_of
 from tests.e2e.test_way_of_a_report import subscribe
 from tests.support.canary import PERSON, Canary, documents, files, records
 from tests.support.files import a_photograph
@@ -111,7 +112,8 @@ def test_04_every_declared_field_has_a_canary() -> None:
 
 
 def test_04_an_identity_is_nowhere_but_in_the_vault(stack: Stack) -> None:
-    """Seen to fail with a narrative in a log line, and with a name kept beside the report's codes."""
+    """Seen to fail with a narrative in a log line, with a name kept beside the report's codes, and with the values of a
+    correction in its request."""
     canary = Canary()
     with receiver() as agency, second_web(stack) as web:
         subscribe(stack, agency.url)
@@ -135,9 +137,40 @@ def test_04_an_identity_is_nowhere_but_in_the_vault(stack: Stack) -> None:
         assert clerk.call("GET", f"/api/v1/reports/{number}/identities").json()["report"]["narrative"]
         seal_what_no_form_takes(stack, canary, report_id)
         add_a_file(clerk, canary, number)
+        the_other_ways(stack, web.url, canary, answer.json())
         wait_for(lambda: agency.received, "the webhook")
         settle(stack)
         assert canary.hits(everywhere(stack, agency, web)) == []
+
+
+def the_other_ways(stack: Stack, url: str, canary: Canary, report: dict[str, Any]) -> None:
+    """What else is done with an identity: searched, referred, opened by broken glass, copied, corrected, held, erased,
+    redacted; and mistakes at it."""
+    clerk, worker, supervisor = (stack.client(role) for role in ("intake_clerk", "case_worker", "supervisor"))
+    for client in (clerk, worker, supervisor):
+        client.url = url
+    wanted = {"name": canary.value("name"), "guardian_name": canary.value("guardian_name"), "age_years": 12}
+    given(clerk.call("POST", "/api/v1/reports/matches", wanted), 200)
+    given(clerk.call("POST", "/api/v1/reports/matches", {canary.mark: canary.nik}), 422)
+    case = referred_case(stack, report["report_id"])["case"]
+    opened = given(supervisor.call("GET", f"/api/v1/cases/{case}/identities"), 200)
+    assert opened["child"]["name"] == canary.value("name"), "by broken glass"
+    asked, address = requests_of(worker, report), "/api/v1/reports/requests"
+    [copy] = given(worker.call("POST", f"{address}/{asked['copy']}/copy"), 200)["reports"]
+    assert copy["child"]["nik"] == canary.nik
+    correction = f"{address}/{asked['correction']}/correction"
+    for values, status in (({"name": canary.value("name"), "nik": canary.nik}, 422), ({}, 200)):
+        right = values or {name: canary.value(name) for name in ("name", "school")}
+        given(worker.call("POST", correction, {"values": right}, If_Match='"1"'), status)
+    path = f"/api/v1/reports/{report['number']}"
+    given(supervisor.call("POST", f"{path}/hold", {"reason": canary.value("name")}), 422)
+    given(supervisor.call("POST", f"{path}/hold", {"reason": "court"}), 200)
+    given(supervisor.call("DELETE", f"{path}/hold"), 200)
+    child = report["children"][0]["child_id"]
+    given(supervisor.call("POST", f"{path}/children/{child}/erasure", {"reason": "guardian_request"}), 201)
+    version = given(supervisor.call("GET", path), 200)["version"]
+    redacted = {"narrative": canary.value("narrative")}
+    given(supervisor.call("POST", f"{path}/redaction", redacted, If_Match=f'"{version}"'), 200)
 
 
 def add_a_file(clerk: Client, canary: Canary, number: str) -> None:
@@ -168,7 +201,7 @@ def seal_what_no_form_takes(stack: Stack, canary: Canary, report_id: str) -> Non
         return {}
 
     intake.journal.run(work, actor=CLERK)
-    assert intake.sealed.open(CLERK, person, values, "report_page") == values
+    assert intake.sealed.open(CLERK, person, values, "report_page", "area") == values
 
 
 def test_04_a_planted_canary_is_found_in_each_kind_of_place(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from services.cases.engine.decide import situation
 from services.cases.engine.definition import Definition
 from services.cases.engine.refusals import Reason
 from services.cases.engine.state import Case
-from shared.access.actor import Actor
+from shared.access.actor import ANONYMOUS, Actor
 
 ON_REFERRAL = {
     "claim": commands.Claim,
@@ -76,3 +76,6 @@ def _all(
         yield "resume_clock", pause, commands.ResumeClock(by=actor, at=now, now=now, pause=pause)
     for task in case.tasks:
         yield "finish_task", task.task_id, commands.FinishTask(by=actor, at=now, now=now, task_id=task.task_id)
+    yield "take_case", "", commands.TakeCase(by=actor, at=now, now=now)
+    yield "put_back_case", "", commands.PutBackCase(by=actor, at=now, now=now)
+    yield "assign_case", "", commands.AssignCase(by=actor, at=now, now=now, to=ANONYMOUS)

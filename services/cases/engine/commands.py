@@ -162,6 +162,23 @@ class FinishTask(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class TakeCase(Command):
+    """Have the case oneself, also where a colleague has it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PutBackCase(Command):
+    """Have it no longer, or take it from a case worker: it is nobody's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignCase(Command):
+    """Give it to a case worker, who is `to`: an account with its role and areas, as they are known."""
+
+    to: Actor
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tick(Command):
     """Say what the clock has reached, each thing once. `suitable`: referral id -> agencies that could take it over, the
     best first. `room`: agency -> how many open referrals of this case it has room for; any number if it is not named.

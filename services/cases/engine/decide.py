@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from services.cases.engine import deadlines, joining, referrals, succession
+from services.cases.engine import assignment, deadlines, joining, referrals, succession
 from services.cases.engine.commands import (
     Approve,
+    AssignCase,
     Command,
     FinishTask,
     GiveConsent,
@@ -19,9 +20,11 @@ from services.cases.engine.commands import (
     OnReferral,
     Open,
     PauseClock,
+    PutBackCase,
     Reject,
     RequestReferral,
     ResumeClock,
+    TakeCase,
     TakeStep,
     Tick,
     WithdrawConsent,
@@ -63,6 +66,8 @@ def situation(definition: Definition, case: Case, command: Command) -> Iterable[
             return joining.situation(definition, case)
         case GiveConsent() | WithdrawConsent() | PauseClock() | ResumeClock() | FinishTask():
             return _management(definition, case, command)
+        case TakeCase() | PutBackCase() | AssignCase():
+            return assignment.situation(case, command)
     return ()
 
 
@@ -83,6 +88,8 @@ def details(definition: Definition, case: Case, command: Command) -> Iterable[Re
             return [*misdated, *referrals.details(definition, case, command)]
         case TakeStep() if command.step in definition.steps:
             return [*misdated, *_facts(definition, definition.steps[command.step], command)]
+        case AssignCase():
+            return [*misdated, *assignment.details(case, command)]
     return misdated
 
 
@@ -113,6 +120,8 @@ def _events(definition: Definition, case: Case, command: Command) -> Iterable[Ev
             return [_resumed(definition, case, command)]
         case FinishTask():
             return [Event("case.task_finished", {"task_id": command.task_id}, command.at)]
+        case TakeCase() | PutBackCase() | AssignCase():
+            return [assignment.event(case, command)]
         case JoinReport():
             return joining.joined(definition, case, command)
         case Tick():

@@ -151,6 +151,14 @@ def _clock_resumed(_: Definition, case: Case, event: Event) -> Changes:
     return {"pauses": case.pauses - {event.data["pause"]}, "deadlines": tuple(map(run, case.deadlines))}
 
 
+def _assigned(_: Definition, __: Case, event: Event) -> Changes:
+    return {"assigned_to": event.data["account_id"], "left_by": None}
+
+
+def _put_back(_: Definition, __: Case, event: Event) -> Changes:
+    return {"assigned_to": None, "left_by": event.data["account_id"] if event.data["left"] else None}
+
+
 def _transfer_received(_: Definition, case: Case, event: Event) -> Changes:
     return {"tasks": (*case.tasks, Task(event.data["task_id"], CONFIRM_TRANSFER, ""))}
 
@@ -262,6 +270,8 @@ _CHANGES: Mapping[str, Change] = {
     "case.clock_resumed": _clock_resumed,
     "case.report_joined": _report_joined,
     "case.report_separated": _report_separated,
+    "case.assigned": _assigned,
+    "case.put_back": _put_back,
     "case.transfer_received": _transfer_received,
     "case.task_raised": _task_raised,
     "case.task_finished": _task_finished,

@@ -203,19 +203,23 @@ def _counted(
     before: Deadline | None,
     now: datetime,
 ) -> dict[str, Any]:
+    if before is not None and before.phase == LATE and length.after(began) <= now:
+        # It never ran, so nothing held it still: it had passed before it was entered.
+        entry = next(iter(deadlines.written([Deadline(rule.name, subject, length.after(began), phase=LATE)])))
+        return {**entry, "phase": LATE, "still_since": None}
     due_at, since, left, still = _reach(length, began, times)
     running = deadlines.begun(rule, subject, since, left, due_at)
     phase = RUNNING
     if before is not None and still is None:
         was = before.before if before.phase == PAUSED else before.phase
-        if due_at <= now and was in (BREACHED, LATE):
+        if due_at <= now and was == BREACHED:
             phase = was
         elif was != RUNNING and running.remind_at is not None and running.remind_at <= now:
             phase = REMINDED
     if phase == BREACHED and rule.expires is not None:
         expires_at, _, _, still = _reach(rule.expires, due_at, times)
         running = running.but(expires_at=expires_at)
-    return {**next(iter(deadlines.written([running]))), "late": phase == LATE, "phase": phase, "still_since": still}
+    return {**next(iter(deadlines.written([running]))), "phase": phase, "still_since": still}
 
 
 def _reach(

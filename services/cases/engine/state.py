@@ -145,6 +145,10 @@ class Case(Value):
     pauses: frozenset[str] = frozenset()
     awaited: Awaited | None = None
     tasks: tuple[Task, ...] = ()
+    assigned_to: str | None = None
+    """The account of the case worker who has it; None if nobody has."""
+    left_by: str | None = None
+    """The account that had it last and can no longer, until somebody takes it."""
     version: int = 1
     since: Mapping[str, datetime] = field(default_factory=dict)
     """When something last happened to what commands follow: the stage, a referral, a consent, a pause."""

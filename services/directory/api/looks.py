@@ -33,5 +33,5 @@ class UnusualReading(MethodView):
     @audit.response(200, schemas.UnusualList)
     @requires("audit.read")
     def get(self) -> dict[str, Any]:
-        """Reading that somebody should ask about: many records in a day, or outside office hours."""
+        """Reading that somebody should ask about: many records in a day, no case of theirs, outside office hours."""
         return {"items": looks.unusual_lately(current_foundation())}

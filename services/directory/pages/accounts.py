@@ -16,6 +16,7 @@ from services.directory.texts import role_name
 from shared.access import current_actor, requires
 from shared.journal import Command
 from shared.web import current_foundation, page_url
+from shared.web.labels import label
 from shared.web.language import language_of_request
 
 accounts = Blueprint("accounts", __name__, url_prefix="/accounts")
@@ -58,6 +59,7 @@ def show_account(account_id: str) -> ResponseReturnValue:
         {"key": gettext("Person"), "value": entry["name"], "action": person},
         {"key": gettext("Role"), "value": role_name(entry["role"])},
         {"key": gettext("Agency"), "value": agency_name(entry["agency_id"])},
+        {"key": gettext("Area"), "value": _where(entry)},
         {"key": gettext("State"), "value": state_tag(entry["active"])},
         {"key": gettext("Password"), "value": _password_state(entry)},
         {"key": gettext("Second factor"), "value": gettext("On") if factor_on else gettext("Off")},
@@ -134,6 +136,11 @@ def change_account(account_id: str) -> ResponseReturnValue:
 
     title, back = gettext("Change an account"), f"/accounts/{account_id}"
     return form_page(form, schemas.AccountChange(), save, title=title, back=back, caption=entry["name"])
+
+
+def _where(entry: Mapping[str, Any]) -> str:
+    """The kecamatan in which the person works, in words."""
+    return ", ".join(label("kecamatan", code) for code in entry["areas"]) or gettext("The whole city")
 
 
 def _password_state(entry: Mapping[str, Any]) -> str:

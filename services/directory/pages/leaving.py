@@ -13,7 +13,7 @@ from services.directory import commands, store
 from services.directory.forms import EntryForm, filled
 from services.directory.pages.parts import agency_name, found, link, state_tag
 from services.directory.texts import role_name
-from shared.access import current_actor, may, requires
+from shared.access import current_actor, may, requires, rights
 from shared.web import Problem, current_foundation, page_url
 
 leaving = Blueprint("leaving", __name__, url_prefix="/accounts/<account_id>/leaving")
@@ -35,6 +35,7 @@ def show(account_id: str) -> ResponseReturnValue:
         form=filled(EntryForm, entry),
         rows=rows,
         colleagues=[[link(each["name"], f"/accounts/{each['_id']}"), role_name(each["role"])] for each in colleagues],
+        cases=page_url(f"/cases?whose={account_id}") if entry["role"] in rights()["case.take"].roles else None,
         subscriptions=may(current_actor(), "subscription.read").allowed,
     )
 

@@ -22,7 +22,25 @@ from shared.web.language import N_
 looks = Blueprint("looks", __name__, url_prefix="/audit")
 
 SUBJECT = re.compile(r"(report|person|attachment)-[0-9a-f]{32}")
-WHAT = {log.MANY: N_("Many records in one day"), log.OUTSIDE_HOURS: N_("Outside office hours")}
+WHAT = {
+    log.MANY: N_("Many records in one day"),
+    log.MANY_SEARCHED: N_("Many names compared by searches in one day"),
+    log.UNASSIGNED: N_("Records of no case of theirs in one day"),
+    log.OUTSIDE_HOURS: N_("Outside office hours"),
+}
+#: On which grounds an identity was opened (shared/access/audit).
+GROUNDS = {
+    "assigned": N_("Their case"),
+    "unassigned": N_("A case that nobody had"),
+    "needed": N_("Something waited for them"),
+    "glass": N_("Break-glass"),
+    "referral": N_("A referral to their agency"),
+    "registered": N_("They registered the report"),
+    "area": N_("A report of their area"),
+    "request": N_("A child or guardian asked"),
+    "search": N_("A search for a known child"),
+    "any": N_("Their role"),
+}
 ACTIONS = {
     "identity.opened": N_("Opened"),
     "identity.corrected": N_("Corrected"),
@@ -76,7 +94,15 @@ def _subject() -> str:
 
 
 def _headers() -> list[str]:
-    return [gettext("When"), gettext("Who"), gettext("Role"), gettext("Agency"), gettext("What"), gettext("Fields")]
+    return [
+        gettext("When"),
+        gettext("Who"),
+        gettext("Role"),
+        gettext("Agency"),
+        gettext("What"),
+        gettext("Grounds"),
+        gettext("Fields"),
+    ]
 
 
 def _cells(entries: list[dict[str, Any]]) -> Iterator[list[str]]:
@@ -88,6 +114,7 @@ def _cells(entries: list[dict[str, Any]]) -> Iterator[list[str]]:
             role_name(entry["role"]) if entry["role"] in ROLES else entry["role"],
             agencies.get(entry["agency"] or "", ""),
             _what(entry),
+            _word(GROUNDS, entry["basis"]),
             ", ".join(field_name(entry["subject"].partition("-")[0], field) for field in entry["fields"]),
         ]
 

@@ -2,6 +2,6 @@
 
 from shared.access.audit.chain import Anchor, Wrong, verify
 from shared.access.audit.heads import Heads, read_heads
-from shared.access.audit.log import COLLECTION, Audit, ensure_indexes
+from shared.access.audit.log import BASES, COLLECTION, Audit, ensure_indexes
 
-__all__ = ["COLLECTION", "Anchor", "Audit", "Heads", "Wrong", "ensure_indexes", "read_heads", "verify"]
+__all__ = ["BASES", "COLLECTION", "Anchor", "Audit", "Heads", "Wrong", "ensure_indexes", "read_heads", "verify"]

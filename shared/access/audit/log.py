@@ -32,6 +32,11 @@ WRITE_TIMEOUT_MS = 5_000
 MOST_AT_ONCE = 100
 """Callers whose entries go into one insert."""
 
+BASES = ("assigned", "unassigned", "needed", "glass", "referral", "registered", "area", "request", "search", "any")
+"""On which grounds an identity was opened: the case is assigned to the one who opens, or to nobody; something in it
+waits for them; broken glass; a referral to their agency; they registered the report; it is of their area, no more; a
+child or guardian asked; they looked for a child that may be known; their right has no limit."""
+
 _CODE = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
 _SUBJECT = re.compile(r"[a-z_]+-[0-9a-f]{32}")
 
@@ -102,16 +107,17 @@ class Audit:
         fields: Sequence[str] = (),
         purpose: str = "",
         outcome: str = "allowed",
+        basis: str = "",
         concerns: Sequence[str] = (),
     ) -> str:
         """Store one entry, acknowledged by a majority, and return its id.
 
-        `action`, each of `fields`, `purpose` and `outcome` are codes and `subject` is an id such as `person-<hex>`:
-        anything else raises ValueError, so that no name slips in. Raises `Unavailable` when the entry cannot be
-        stored; the caller then shows nothing. `concerns`: ids of the report and the persons in whose lists of who has
-        looked the entry belongs too, such as those of a photograph.
+        `action`, each of `fields`, `purpose` and `outcome` are codes, `basis` is one of BASES where an identity is
+        opened, and `subject` is an id such as `person-<hex>`: anything else raises ValueError, so that no name slips
+        in. `concerns`: ids of the report and the persons in whose lists of who has looked the entry belongs too, such
+        as those of a photograph. Raises `Unavailable` when the entry cannot be stored; the caller then shows nothing.
         """
-        return self.record_all(actor, action, [subject], fields, purpose, outcome, concerns)[0]
+        return self.record_all(actor, action, [subject], fields, purpose, outcome, basis, concerns)[0]
 
     def record_all(
         self,
@@ -121,12 +127,15 @@ class Audit:
         fields: Sequence[str] = (),
         purpose: str = "",
         outcome: str = "allowed",
+        basis: str = "",
         concerns: Sequence[str] = (),
     ) -> list[str]:
         """Store one entry for each subject, all or none, and return their ids. As `record` otherwise."""
         for code in (action, *fields, outcome, *([purpose] if purpose else [])):
             if not _CODE.fullmatch(code):
                 raise ValueError("an audit entry holds codes only: action, fields, purpose and outcome")
+        if basis and basis not in BASES:
+            raise ValueError("the basis of an audit entry is one of audit.BASES")
         if not all(_SUBJECT.fullmatch(subject) for subject in (*subjects, *concerns)):
             raise ValueError("what an audit entry is about is an id such as person-<32 hexadecimal digits>")
         if not subjects:
@@ -146,6 +155,7 @@ class Audit:
                 "fields": list(fields),
                 "purpose": purpose,
                 "outcome": outcome,
+                **({"basis": basis} if basis else {}),
                 **({"concerns": list(concerns)} if concerns else {}),
             }
             for subject in subjects

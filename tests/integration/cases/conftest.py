@@ -41,9 +41,14 @@ def app(foundation: Foundation) -> Flask:
 
 @pytest.fixture
 def as_role(app: Flask) -> Callable[..., Browser]:
-    def make(role: str | None = "case_worker", agency_id: str | None = None) -> Browser:
+    def make(
+        role: str | None = "case_worker",
+        agency_id: str | None = None,
+        name: str = "Petugas",
+        areas: tuple[str, ...] = (),
+    ) -> Browser:
         agency = agency_id or new_id("agency")
-        return Browser(app, Actor(new_id("account"), role, agency, "session", "Petugas") if role else None)
+        return Browser(app, Actor(new_id("account"), role, agency, "session", name, areas) if role else None)
 
     return make
 
@@ -70,6 +75,23 @@ def agency(foundation: Foundation) -> Callable[..., str]:
         return stream
 
     return make
+
+
+@pytest.fixture
+def told(foundation: Foundation) -> Callable[..., None]:
+    """Directory tells of an account as it is now; without areas it is an event of before there were any."""
+
+    def tell(account: Actor, *, active: bool = True, areas: bool = True, times: int = 1) -> None:
+        data = {"account_id": account.id, "agency_id": account.agency_id, "role": account.role, "active": active}
+        data |= {"areas": list(account.areas)} if areas else {}
+        name, now = "account.changed" if active else "account.closed", utc_now()
+        event = Event("e", name, "directory", account.id, 1, 1, now, now, consume(name, data), "admin", "c")
+        for _ in range(times):
+            foundation.journal.transact(
+                lambda unit: handlers(foundation)[name](event, unit), Context(system_actor("test").id)
+            )
+
+    return tell
 
 
 @pytest.fixture

@@ -126,6 +126,8 @@ def test_an_agency_sees_what_its_kind_of_referral_opens_and_only_while_it_gives_
 
 
 def test_02_a_withdrawn_consent_revokes_and_shuts_at_the_next_request(referred: Referred) -> None:
+    """Seen to fail with a withdrawn consent that revokes nothing (engine/decide.py), and with `records.referred` that
+    does not ask for the state."""
     member, path = referred.member(), f"{REFERRALS}/{referred.referral_id}/identities"
     referred.answer(member, 1, "accept")
     assert member.api("GET", path).status_code == 200

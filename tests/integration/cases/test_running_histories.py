@@ -38,9 +38,14 @@ class Running(RuleBasedStateMachine):
     """One case of the running service, the people who work on it, and the same case in the pure core."""
 
     def __init__(
-        self, foundation: Foundation, arrive: Callable[..., dict[str, Any]], agency: Callable[..., str]
+        self,
+        foundation: Foundation,
+        arrive: Callable[..., dict[str, Any]],
+        agency: Callable[..., str],
+        told: Callable[..., None],
     ) -> None:
         super().__init__()
+        self._told = told
         self._now = utc_now()
         self._foundation = replace(foundation, clock=lambda: self._now)
         self._arrive, self._agency = arrive, agency
@@ -64,6 +69,8 @@ class Running(RuleBasedStateMachine):
         self._people = [
             Actor(new_id("account"), role, agency, "session", "Petugas") for role, agency in staff + members
         ]
+        for each in self._people[:2]:
+            self._told(each)
         self._found = self._arrive(severity=severity, received=self._now)
         self._case: Case = self._stored()
         if far:
@@ -166,6 +173,9 @@ class Running(RuleBasedStateMachine):
         said: dict[str, Any] = {"by": person, "at": self._now, "now": self._now, **details}
         if about:
             said[about] = subject
+        if name == "assign_case":
+            to = said.pop("account_id")
+            said["to"] = next(each for each in self._people if each.id == to)
         if name == "request_referral":
             said |= {"referral_id": fresh or "new", "agency_kind": self._agencies[details["agency_id"]]}
         return kind(**said)
@@ -181,6 +191,8 @@ class Running(RuleBasedStateMachine):
             return {"facts": {fact: one_of(definition.facts[fact].values) for fact in step.records}}
         if name == "request_referral":
             return {"agency_id": data.draw(strategies.sampled_from(list(self._agencies)))}
+        if name == "assign_case":
+            return {"account_id": one_of(each.id for each in self._people[:2])}
         if name == "decline":
             return {"reason": one_of(definition.decline_reasons)}
         if name == "revoke":
@@ -225,11 +237,12 @@ def test_whatever_is_asked_of_the_service_it_decides_as_the_core(
     foundation: Foundation,
     arrive: Callable[..., dict[str, Any]],
     agency: Callable[..., str],
+    told: Callable[..., None],
     examples: int,
     steps: int,
 ) -> None:
     run_state_machine_as_test(
-        lambda: Running(foundation, arrive, agency),
+        lambda: Running(foundation, arrive, agency, told),
         settings=settings(
             max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=list(HealthCheck)
         ),

@@ -131,7 +131,7 @@ def test_a_person_gets_an_account_whose_password_nobody_sees(administrator, agen
     account = {"person_id": made.json["id"], "role": "case_worker", "password": "tiga becak di tepi kali"}
     opened = administrator.call("POST", "/api/v1/accounts", account)
     assert opened.status_code == 201
-    assert set(opened.json) == {"id", "version", "person_id", "name", "role", "agency_id", "active"}
+    assert set(opened.json) == {"id", "version", "person_id", "name", "role", "areas", "agency_id", "active"}
     listed = administrator.call("GET", "/api/v1/accounts?active=true")
     assert "argon2" not in listed.text and "digest" not in listed.text
     assert {item["role"] for item in listed.json["items"]} == {"administrator", "case_worker"}

@@ -68,7 +68,13 @@ def test_an_account_carries_codes_only(foundation, agency, hire):
     assert events_of(foundation, staff.account_id) == [
         (
             "account.opened",
-            {"account_id": staff.account_id, "agency_id": agency, "role": "partner_agency", "active": True},
+            {
+                "account_id": staff.account_id,
+                "agency_id": agency,
+                "role": "partner_agency",
+                "active": True,
+                "areas": [],
+            },
         )
     ]
 

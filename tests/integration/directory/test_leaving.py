@@ -32,3 +32,12 @@ def test_the_last_administrator_does_not_leave(visit, hire):
     assert refused.status_code == 422
     assert "The last administrator must stay." in refused.text
     assert desk.get("/en/").status_code == 200
+
+
+def test_the_cases_of_who_leaves_are_where_a_supervisor_finds_them(visit, hire, agency):
+    """An administrator sees none, and passes the address on. Seen to fail without `cases` in pages/leaving.py, and with
+    it for every role."""
+    worker, clerk = hire("case_worker", agency_id=agency), hire("intake_clerk", agency_id=agency)
+    desk = visit().sign_in(hire("administrator"))
+    assert f"/en/cases?whose={worker.account_id}" in desk.get(f"/en/accounts/{worker.account_id}/leaving").text
+    assert "/en/cases" not in desk.get(f"/en/accounts/{clerk.account_id}/leaving").text

@@ -202,21 +202,21 @@ def test_identities_are_sealed_with_the_journal_or_not_at_all(foundation_of: Any
     with pytest.raises(RuntimeError):
         intake.journal.run(fails, actor=CLERK)
     with pytest.raises(NotHeld):
-        intake.sealed.open(CLERK, person, ["name"], "test")
+        intake.sealed.open(CLERK, person, ["name"], "test", "area")
 
     def works(unit: Unit) -> dict[str, Any]:
         intake.sealed.create(unit, person, {"name": "Sri Contoh", "alias": "Cik"})
         return {}
 
     intake.journal.run(works, actor=CLERK)
-    assert intake.sealed.open(CLERK, person, ["name", "school"], "test") == {"name": "Sri Contoh"}
+    assert intake.sealed.open(CLERK, person, ["name", "school"], "test", "area") == {"name": "Sri Contoh"}
 
     def corrects(unit: Unit) -> dict[str, Any]:
         intake.sealed.seal(unit, person, {"name": "Sri Contoh Lestari"})
         return {}
 
     intake.journal.run(corrects, actor=CLERK)
-    assert intake.sealed.open(CLERK, person, ["name"], "test") == {"name": "Sri Contoh Lestari"}
+    assert intake.sealed.open(CLERK, person, ["name"], "test", "area") == {"name": "Sri Contoh Lestari"}
 
 
 def test_an_undeclared_field_cannot_be_sealed(foundation_of: Any) -> None:
@@ -243,7 +243,7 @@ def test_a_sealed_value_opens_nowhere_else(mongo: Mongo, foundation_of: Any, pre
     assert "Sri" not in str(stolen)
     values.update_one({"_id": two}, {"$set": {"fields.name": stolen["fields"]["name"]}})
     with pytest.raises(NotHeld):
-        intake.sealed.open(CLERK, two, ["name"], "test")
+        intake.sealed.open(CLERK, two, ["name"], "test", "area")
 
 
 def test_erasing_leaves_nothing_to_open(mongo: Mongo, foundation_of: Any, prefix: str) -> None:
@@ -252,7 +252,7 @@ def test_erasing_leaves_nothing_to_open(mongo: Mongo, foundation_of: Any, prefix
     intake.journal.run(lambda unit: intake.sealed.create(unit, person, {"name": "Sri Contoh"}) or {}, actor=CLERK)
     intake.journal.run(lambda unit: intake.sealed.erase(unit, person) or {}, actor=CLERK)
     with pytest.raises(NotHeld):
-        intake.sealed.open(CLERK, person, ["name"], "test")
+        intake.sealed.open(CLERK, person, ["name"], "test", "area")
     assert mongo.client()[f"{prefix}vault"]["subjects"].count_documents({}) == 0
 
 
@@ -263,7 +263,7 @@ def test_each_opening_leaves_one_entry_before_anything_is_shown(
     person = new_id("person")
     intake.journal.run(lambda unit: intake.sealed.create(unit, person, {"name": "Sri Contoh"}) or {}, actor=CLERK)
     entries = mongo.client()[f"{prefix}audit"]["entries"]
-    intake.sealed.open(CLERK, person, ["name"], "test")
+    intake.sealed.open(CLERK, person, ["name"], "test", "area")
     [entry] = entries.find({"subject": person})
     assert entry["fields"] == ["name"]
     assert "Sri" not in str(entry)
@@ -273,4 +273,4 @@ def test_each_opening_leaves_one_entry_before_anything_is_shown(
 
     monkeypatch.setattr(intake.audit, "record", unreachable)
     with pytest.raises(Unavailable):
-        intake.sealed.open(CLERK, person, ["name"], "test")
+        intake.sealed.open(CLERK, person, ["name"], "test", "area")

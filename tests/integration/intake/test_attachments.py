@@ -314,16 +314,16 @@ def test_a_content_with_its_key_does_not_open_as_another_attachment(
         vault["file_parts"].insert_one({**part, "_id": part["_id"].replace(stored.attachment, other.attachment)})
     for each in (stored, other):
         linked(foundation, each)
-    assert b"".join(files.open(SUPERVISOR, stored.attachment, "attachment_api").pieces) == b"a content"
+    assert b"".join(files.open(SUPERVISOR, stored.attachment, "attachment_api", "area").pieces) == b"a content"
     with pytest.raises(Damaged):
-        files.open(SUPERVISOR, other.attachment, "attachment_api")
+        files.open(SUPERVISOR, other.attachment, "attachment_api", "area")
 
 
 def test_harm_between_the_two_readings_ends_the_answer_short_of_its_length(
     kept: tuple[Browser, str], foundation: Foundation, vault: Database[dict[str, Any]]
 ) -> None:
     _, address = kept
-    file = Files(foundation.sealed).open(SUPERVISOR, address.rpartition("/")[2], "attachment_api")
+    file = Files(foundation.sealed).open(SUPERVISOR, address.rpartition("/")[2], "attachment_api", "area")
     pieces = iter(file.pieces)
     sent = len(next(pieces))
     drop_the_last(vault["file_parts"])
@@ -348,7 +348,7 @@ def test_neither_keeping_nor_opening_holds_a_file_whole(foundation: Foundation) 
         _, storing = tracemalloc.get_traced_memory()
         linked(foundation, stored)
         tracemalloc.reset_peak()
-        file = files.open(SUPERVISOR, identifier, "attachment_api")
+        file = files.open(SUPERVISOR, identifier, "attachment_api", "area")
         size = sum(len(piece) for piece in file.pieces)
         _, opening = tracemalloc.get_traced_memory()
     finally:
@@ -388,7 +388,7 @@ def test_what_a_deletion_that_was_cut_off_leaves_is_unreadable_and_goes_with_the
         failpoints.configure([])
     assert clerk.api("GET", address).status_code == 404
     with pytest.raises(NotHeld):
-        Files(foundation.sealed).open(SUPERVISOR, address.rpartition("/")[2], "attachment_api")
+        Files(foundation.sealed).open(SUPERVISOR, address.rpartition("/")[2], "attachment_api", "area")
     assert attachments.sweep(later(foundation, timedelta(minutes=1))) == 1
     assert contents(vault) == 0
 

@@ -3,30 +3,33 @@
 import pytest
 
 from shared.access.actor import ANONYMOUS, ROLES, Actor, system_actor
-from shared.access.documents import with_tables
+from shared.access.documents import seen_table, with_tables
 from shared.access.rights import UnknownAction, may, rights
 
 HERE, ELSEWHERE = "agency-" + "a" * 32, "agency-" + "b" * 32
 
 # One letter a role, in the order of ROLES: intake clerk, case worker, supervisor, partner agency, analyst,
-# administrator. A = all records, G = the own agency's, O = the own ones, N = those in which something waits, - = none.
+# administrator. A = all records, G = the own agency's, O = the own ones, N = those in which something waits, P = those
+# of the own places, T = those of them that are assigned to the actor or to nobody, - = none.
 EXPECTED = {
     "home.read": "AAAAAA",
     "report.register": "AAA---",
     "report.read": "AAA---",
-    "report.read_identity": "AAN---",
+    "report.read_identity": "PPN---",
     "report.separate": "AAA---",
     "report.match": "AAA---",
     "identity.erase": "--A---",
-    "subject_request.handle": "-AA---",
+    "subject_request.handle": "-PA---",
     "retention.decide": "--A---",
     "report.hold": "--A---",
     "attachment.add": "AAA---",
-    "attachment.read": "AAN---",
+    "attachment.read": "PPN---",
     "attachment.delete": "--A---",
     "case.read": "-AA---",
-    "case.read_identity": "-AN---",
+    "case.read_identity": "-TN---",
     "case.act": "-AA---",
+    "case.take": "-P----",
+    "case.assign": "--A---",
     "referral.read": "-AAG--",
     "referral.answer": "---G--",
     "referral.read_identity": "---G--",
@@ -58,7 +61,7 @@ EXPECTED = {
     "morning_email.choose": "-OOO--",
     "second_factor.manage": "OOOOOO",
 }
-SCOPE = {"A": "any", "G": "own_agency", "O": "own", "N": "needed", "-": None}
+SCOPE = {"A": "any", "G": "own_agency", "O": "own", "N": "needed", "P": "area", "T": "assigned", "-": None}
 
 
 def actor(role, agency=HERE, identifier="account-1"):
@@ -128,10 +131,25 @@ def test_an_unknown_role_cannot_exist():
         actor("root")
 
 
-def test_the_page_shows_changed_tables():
-    from shared.access.documents import BEGIN, END, FIELDS_BEGIN, FIELDS_END
+def test_one_table_says_what_each_role_sees_of_a_case():
+    """From the rights, the readers of fields and the kinds of referral together. Seen to fail with each of them left
+    out of documents._opened."""
+    rows = {}
+    for line in seen_table().splitlines()[2:]:
+        what, *cells = line.strip("| ").replace("|  |", "| - |").replace("|  |", "| - |").split(" | ")
+        rows[what.partition(" ")[0]] = dict(zip(ROLES, cells, strict=False))
+    assert rows["`person.nik`"]["case_worker"] == "report: own area; case: when assigned"
+    assert rows["`person.nik`"]["intake_clerk"] == "report: own area"
+    assert rows["`report.reporter_name`"]["supervisor"] == "report: when needed; case: when needed"
+    assert rows["`report.reporter_name`"]["case_worker"] == "-", "also where the case is theirs"
+    assert rows["`person.guardian_phone`"]["partner_agency"].startswith("referral: health, shelter")
+    assert "police" not in rows["`person.guardian_phone`"]["partner_agency"]
 
-    page = with_tables(f"before\n{BEGIN}\nstale\n{END}\nmiddle\n{FIELDS_BEGIN}\nstale\n{FIELDS_END}\nafter\n")
+
+def test_the_page_shows_changed_tables():
+    from shared.access.documents import BEGIN, END, SEEN_BEGIN, SEEN_END
+
+    page = with_tables(f"before\n{BEGIN}\nstale\n{END}\nmiddle\n{SEEN_BEGIN}\nstale\n{SEEN_END}\nafter\n")
     assert "| `report.read_identity` |" in page and "| `report.reporter_name` " in page and "stale" not in page
     assert page.startswith("before") and "\nmiddle\n" in page and page.endswith("after\n")
     with pytest.raises(ValueError):

@@ -6,6 +6,7 @@ import hmac
 import json
 import stat
 import time
+from dataclasses import replace
 
 import pytest
 from joserfc import jwt
@@ -63,6 +64,18 @@ def encoded(part):
 def test_a_token_brings_back_the_actor(keys):
     private, public, _ = keys
     assert verify(public, issue(private, CLERK)) == CLERK
+
+
+def test_a_token_brings_back_the_areas_and_one_without_them_is_of_the_whole_city(keys):
+    """Seen to fail with an `issue` that leaves them out, and with a text taken for a list of its letters."""
+    private, public, _ = keys
+    here = replace(CLERK, areas=("33.75.01", "33.75.02"))
+    assert verify(public, issue(private, here)) == here
+    assert verify(public, signed(private)).areas == ()
+    assert verify(public, signed(private, areas=[])).areas == ()
+    for wrong in (None, "33.75.01", {"33.75.01": 1}, [1], [["33.75.01"]], ["33.75.01", None], 0, False):
+        with pytest.raises(TokenError):
+            verify(public, signed(private, areas=wrong))
 
 
 def test_the_same_actor_gets_the_same_token_for_a_minute_and_another_actor_another(keys, monkeypatch):

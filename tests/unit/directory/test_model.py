@@ -13,6 +13,7 @@ ACCOUNT = {
     "name": "Sri Rahasia",
     "role": "case_worker",
     "agency_id": None,
+    "areas": [],
     "active": True,
     "password_hash": "one",
     "sessions_from": NOW - timedelta(days=30),
@@ -37,7 +38,9 @@ def account(**changes):
 def test_what_happened_to_an_account(before, after, event):
     fact = model.account_fact(before, after)
     assert fact.type == event
-    assert fact.data == {key: after[key] for key in ("role", "agency_id", "active")} | {"account_id": "account-1"}
+    assert fact.data == {key: after[key] for key in ("role", "agency_id", "active", "areas")} | {
+        "account_id": "account-1"
+    }
 
 
 def test_events_tell_codes_and_never_a_name():

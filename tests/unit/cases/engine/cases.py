@@ -16,6 +16,7 @@ MISTAKES = WORKFLOWS / "mistakes"
 MONDAY = datetime(2026, 3, 2, 3, tzinfo=UTC)
 
 WORKER = Actor("account-worker", "case_worker", "agency-office")
+COLLEAGUE = Actor("account-colleague", "case_worker", "agency-office")
 SUPERVISOR = Actor("account-supervisor", "supervisor", "agency-office")
 NURSE = Actor("account-nurse", "partner_agency", "agency-health")
 DOCTOR = Actor("account-doctor", "partner_agency", "agency-health")
@@ -39,6 +40,9 @@ WORDS: dict[str, tuple[type[commands.Command], str]] = {
     "pause_clock": (commands.PauseClock, "pause"),
     "resume_clock": (commands.ResumeClock, "pause"),
     "finish_task": (commands.FinishTask, "task_id"),
+    "take_case": (commands.TakeCase, ""),
+    "put_back_case": (commands.PutBackCase, ""),
+    "assign_case": (commands.AssignCase, ""),
 }
 
 

@@ -228,6 +228,20 @@ def test_a_pause_that_no_longer_holds_a_deadline_ends_with_the_move():
     assert (found.phase, found.due_at) == ("running", played.now + timedelta(hours=48))
 
 
+def test_what_had_passed_before_it_was_entered_stays_as_it_was():
+    """Seen to fail with such a deadline taken over with a reminder, and as standing still since a pause that was dated
+    back, too: after that it would have run, and been escalated."""
+    played = Played()
+    opened = played.now
+    played.now = opened + timedelta(days=60)
+    at = opened + timedelta(hours=1)
+    played.does(commands.TakeStep, WORKER, step="screen", facts={"risk": "low"}, at=at)
+    assert due(played.case, "assessment").phase == "late"
+    assert after(changed(), played) == played.case.but(definition=changed().id, version=played.case.version + 1)
+    played.does(commands.PauseClock, WORKER, pause="waiting_for_family", at=at + timedelta(hours=1))
+    assert after(changed(), played) == played.case.but(definition=changed().id, version=played.case.version + 1)
+
+
 def test_a_second_move_counts_on_from_the_first():
     """Seen to fail with the history read as if the first had not been."""
     played, began = _planned()

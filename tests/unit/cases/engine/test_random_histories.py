@@ -224,6 +224,9 @@ class Histories(RuleBasedStateMachine):
                 "agency_id": one_of(free),
                 "agency_kind": DEFINITION.referrals[subject].agency_kinds[0],
             }
+        if name == "assign_case":
+            workers = [each for each in ACTORS if each.role == "case_worker"]
+            return {"to": one_of(each for each in workers if each.id != self.case.assigned_to)}
         if name == "decline":
             return {"reason": one_of(DEFINITION.decline_reasons)}
         if name == "revoke":
