@@ -17,7 +17,7 @@ from wtforms import HiddenField
 from wtforms.validators import InputRequired, Length
 
 from services.notifications import actions, guard, model, records, store, texts
-from shared.access import current_actor, requires
+from shared.access import current_actor, may, requires
 from shared.events.catalogue import SUBSCRIBABLE
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
 from shared.web.conditions import command_of
@@ -76,7 +76,11 @@ def listing() -> ResponseReturnValue:
         current_foundation().database, own, skip=(number - 1) * PAGE_SIZE, limit=PAGE_SIZE
     )
     return render_template(
-        "notifications/list.html", page=Page(items, number, total), agencies=agency_names(), several=own is None
+        "notifications/list.html",
+        page=Page(items, number, total),
+        agencies=agency_names(),
+        several=own is None,
+        may_create=bool(may(current_actor(), "subscription.create")),
     )
 
 
@@ -126,6 +130,7 @@ def detail(subscription_id: str) -> ResponseReturnValue:
         page=Page([records.shown(each) for each in items], number, total),
         state=state,
         waiting=store.waiting(database, subscription_id),
+        may_change=bool(may(current_actor(), "subscription.change", found)),
         texts=texts,
         event_types=[_(texts.EVENT_TYPES[name]) for name in found["event_types"]],
         kecamatans=[label("kecamatan", code) for code in found["kecamatans"]],

@@ -214,6 +214,20 @@ def test_an_administrator_sees_deliveries_and_of_no_case_which(sit, foundation):
     assert administrator.api("GET", f"/api/v1/deliveries/{test['_id']}").json["payload"]["type"] == "subscription.test"
 
 
+def test_an_administrator_decides_on_no_address_that_cases_are_told_to(sit, foundation):
+    """Nor is it offered. Seen to fail while the role had the rights, and with pages that show the buttons anyway."""
+    subscription_id, _ = subscribe(foundation, URL)
+    page = f"/en/subscriptions/{subscription_id}"
+    for actor, allowed in ((SUPERVISOR, True), (ADMINISTRATOR, False)):
+        someone = sit(actor)
+        assert (someone.get("/en/subscriptions/new").status_code == 200) is allowed
+        assert (someone.get(f"{page}/edit").status_code == 200) is allowed
+        assert ("/en/subscriptions/new" in someone.get("/en/subscriptions").text) is allowed
+        shown = someone.get(page).text
+        assert all((f"{page}/{each}" in shown) is allowed for each in ("edit", "disable", "secret"))
+        assert f"{page}/test" in shown and f"{page}/delete" in shown
+
+
 def test_the_whole_way_with_a_browser_and_no_javascript(sit, foundation):
     partner = sit(PARTNER)
     with receiver() as agency, sending(foundation):
