@@ -61,8 +61,7 @@ class Cases(MethodView):
     def get(self, question: dict[str, Any]) -> Any:
         """The work queue: cases, the most urgent first, without identities."""
         number, size = question["page"], question["page_size"]
-        asked = records.asked(question)
-        cases, total = store.queue(current_foundation().database, number, size, asked, current_actor())
+        cases, total = store.queue(current_foundation().database, number, size, question, current_actor())
         return one_page([shown(case) for case in cases], question, total)
 
 

@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
         question["stage"] = definitions.current().begins
     number, database, actor = page_number(), foundation.database, current_actor()
     people.meet(database, actor)
-    cases, total = store.queue(database, number, PAGE_SIZE, records.asked(question), actor)
+    cases, total = store.queue(database, number, PAGE_SIZE, question, actor)
     workers = {each["_id"]: people.label(each) for each in people.to_choose(database)}
     chosen = question["whose"] if str(question["whose"]).startswith("account-") else None
     who = people.names(database, [chosen, *(each.get(name) for each in cases for name in ("assigned_to", "left_by"))])

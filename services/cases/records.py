@@ -79,12 +79,6 @@ def why_closed(found: Mapping[str, Any]) -> Problem | None:
     )
 
 
-def asked(question: Mapping[str, Any]) -> dict[str, Any]:
-    """A question to the queue, in which the actor's own cases are named by their account."""
-    whose = question.get("whose")
-    return {**question, "whose": current_actor().id if whose == store.MINE else whose}
-
-
 def grant(grant_id: str, action: str) -> dict[str, Any]:
     """The grant of break-glass with this id, if the actor may do `action` to it. Raises Problem 404."""
     found = glass.get(current_foundation().database, grant_id)

@@ -222,7 +222,7 @@ def queue(
 
     `question` may have `stage`, `severity`, `kecamatan`, `report_id` (also one that joined), `overdue`, `awaiting`
     (a second person), `waits_for_me` (see `_waits_for`), and `whose`: an account that has the case or could have it no
-    longer, NOBODYS, or LEFT.
+    longer, MINE, NOBODYS, or LEFT.
     """
     names = ("stage", "severity", "kecamatan", "overdue")
     wanted: dict[str, Any] = {name: question[name] for name in names if question.get(name) is not None}
@@ -234,7 +234,7 @@ def queue(
     if question.get("waits_for_me") is not None:
         waits = _waits_for(reader) or [{"_id": None}]
         several.append({"$or" if question["waits_for_me"] else "$nor": waits})
-    whose = question.get("whose")
+    whose = reader.id if question.get("whose") == MINE else question.get("whose")
     if whose == NOBODYS:
         wanted["assigned_to"] = None
     elif whose == LEFT:
