@@ -15,7 +15,16 @@ from typing import Any
 
 from services.intake import attachments
 from services.intake.retention import proposals
-from services.intake.store import COURSES, ERASURES, REPORTS, about_child, change_report, child_in, held_in, ids_in
+from services.intake.store import (
+    COURSES,
+    ERASURES,
+    REPORTS,
+    about_child,
+    change_report,
+    child_in,
+    held_elsewhere_in,
+    ids_in,
+)
 from shared.access import Actor
 from shared.events import NewEvent
 from shared.foundation import Foundation
@@ -103,7 +112,7 @@ def _elsewhere(
     except NotHeld:
         raise Refused("unknown_child") from None
     reports = unit.find(foundation.database[REPORTS], about_child(child))
-    return [(report, each) for report, each in held_in(reports, child) if report["_id"] != report_id]
+    return held_elsewhere_in(reports, report_id, child)
 
 
 def erase_in(unit: Unit, foundation: Foundation, report_id: str, child_id: str, order: Order) -> str:

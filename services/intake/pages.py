@@ -115,8 +115,8 @@ def erase(number: str, child_id: str) -> ResponseReturnValue:
     form = ErasureForm()
     reason = form.checked() if request.method == "POST" else None
     if reason is None:
-        held = store.held_about(current_foundation().database, child)
-        others = [each["number"] for each, _ in held if each["_id"] != report["_id"]]
+        held = store.held_elsewhere(current_foundation().database, report["_id"], child)
+        others = [each["number"] for each, _ in held]
         form.also.data = " ".join(others)
         page = render_template("intake/erase.html", form=form, report=report, others=others)
         return page, 422 if request.method == "POST" else 200

@@ -130,25 +130,29 @@ def about_child(child: Mapping[str, Any]) -> dict[str, Any]:
     return {"$or": [{"children.child_id": first}, {"children.first_child_id": first}]}
 
 
-def held_in(
-    reports: Iterable[Mapping[str, Any]], child: Mapping[str, Any]
+def held_elsewhere_in(
+    reports: Iterable[Mapping[str, Any]], report_id: str, child: Mapping[str, Any]
 ) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Of the reports about a child those in which something identifies it, the earliest first, each with the child."""
+    """Of the reports about a child those but one in which something identifies it, the earliest first, each with the
+    child."""
     first = child.get("first_child_id") or child["child_id"]
     return [
         (report, each)
         for report in sorted(reports, key=lambda report: (report["registered_at"], report["_id"]))
         for each in report["children"]
-        if first in (each["child_id"], each.get("first_child_id"))
+        if report["_id"] != report_id
+        and first in (each["child_id"], each.get("first_child_id"))
         and each["person_id"] is not None
         and each.get("erased_at") is None
     ]
 
 
-def held_about(database: Database, child: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """As `held_in`, of all reports about the child. Raises Unavailable."""
+def held_elsewhere(
+    database: Database, report_id: str, child: Mapping[str, Any]
+) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """As `held_elsewhere_in`, of all reports about the child. Raises Unavailable."""
     with reachable():
-        return held_in(list(database[REPORTS].find(about_child(child))), child)
+        return held_elsewhere_in(list(database[REPORTS].find(about_child(child))), report_id, child)
 
 
 def page(database: Database, number: int, size: int, question: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:

@@ -14,7 +14,7 @@ from typing import Any
 from pymongo import ASCENDING
 from pymongo.database import Database
 
-from services.intake.store import REPORTS, REQUESTS, child_in, held_about
+from services.intake.store import REPORTS, REQUESTS, child_in, held_elsewhere
 from shared.access import Actor
 from shared.domain.working_time import start_of_day, wib_date
 from shared.events import NewEvent
@@ -102,7 +102,7 @@ def copy(foundation: Foundation, actor: Actor, request_id: str) -> dict[str, Any
     Raises NotHeld for an unknown request, Refused, journal.Unavailable.
     """
     request, report, child = to_answer(foundation.database, request_id, COPY)
-    others = [pair for pair in held_about(foundation.database, child) if pair[0]["_id"] != report["_id"]]
+    others = held_elsewhere(foundation.database, report["_id"], child)
     reports = []
     for about, reported in [(report, child), *others]:
         try:
@@ -139,8 +139,8 @@ def elsewhere(database: Database, request: Mapping[str, Any]) -> list[tuple[str,
     report = find_surely(database[REPORTS], {"_id": request["report_id"]})
     if report is None:
         return []
-    held = held_about(database, child_in(report, request["child_id"])[1])
-    return [(other["number"], child["child_id"]) for other, child in held if other["_id"] != report["_id"]]
+    held = held_elsewhere(database, report["_id"], child_in(report, request["child_id"])[1])
+    return [(other["number"], child["child_id"]) for other, child in held]
 
 
 def close(foundation: Foundation, actor: Actor, request_id: str, version: int, outcome: str) -> None:
