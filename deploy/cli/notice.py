@@ -6,17 +6,18 @@ No identity is in any of it, and nothing here is sent to anybody.
 from __future__ import annotations
 
 import csv
+import io
 import json
-import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from string import Template
-from typing import Any, TextIO
+from typing import Any
 
 from babel import dates
 
 from shared.domain.working_time import WIB
+from shared.vault.keys import write_secret_file
 
 FORMS = Path(__file__).with_name("notices")
 WITHIN = timedelta(hours=3 * 24)
@@ -32,16 +33,14 @@ def write(folder: Path, found: Mapping[str, Any], discovered: datetime) -> list[
     """
     folder.mkdir(mode=0o700)
     whole = {"discovered": discovered, "notice_due": discovered + WITHIN, **found}
-    files = [folder / "exposed.json", folder / "exposed.csv"]
-    with _private(files[0]) as file:
-        json.dump(whole, file, indent=2, ensure_ascii=False, default=_text)
-    with _private(files[1]) as file:
-        _table(file, found["subjects"])
-    for language, name in NOTICES.items():
-        files.append(folder / name)
-        with _private(files[-1]) as file:
-            file.write(notice(language, found, discovered))
-    return files
+    texts = {
+        "exposed.json": json.dumps(whole, indent=2, ensure_ascii=False, default=_text),
+        "exposed.csv": _table(found["subjects"]),
+        **{name: notice(language, found, discovered) for language, name in NOTICES.items()},
+    }
+    for name, text in texts.items():
+        write_secret_file(folder / name, text)
+    return [folder / name for name in texts]
 
 
 def notice(language: str, found: Mapping[str, Any], discovered: datetime) -> str:
@@ -60,15 +59,13 @@ def notice(language: str, found: Mapping[str, Any], discovered: datetime) -> str
     )
 
 
-def _table(file: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
-    writer = csv.DictWriter(file, COLUMNS)
+def _table(rows: Iterable[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS)
     writer.writeheader()
     for row in rows:
         writer.writerow({name: " ".join(row[name]) if isinstance(row[name], list) else row[name] for name in COLUMNS})
-
-
-def _private(path: Path) -> TextIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline="")
+    return text.getvalue()
 
 
 def _moment(moment: datetime | None, language: str) -> str:

@@ -66,7 +66,7 @@ def load_key_file(path: Path) -> KeyEncryptionKey:
 def write_secret_file(path: Path, text: str) -> None:
     """Writes a new file that only its owner can read, down to the disk. Raises FileExistsError if there is one."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
