@@ -72,6 +72,13 @@ def index() -> ResponseReturnValue:
     return render_template("cases/grants.html", page=Page(found, number, total), wanted=wanted, now=now)
 
 
+@blueprint.get("/tally")
+@requires("break_glass.read")
+def tally() -> ResponseReturnValue:
+    """What every page of cases says of broken glass, alone: the first page, another service's, shows it too."""
+    return render_template("cases/tally.html")
+
+
 @blueprint.route("/new", methods=["GET", "POST"])
 @requires("break_glass.use")
 def new() -> ResponseReturnValue:

@@ -43,9 +43,10 @@ PAGES: dict[str | None, list[str]] = {
                       "/sessions/colleagues", "/directory/api-docs", "/cases/api-docs"],
 }  # fmt: skip
 
-#: What is asked for as a page is, but sends a file or leads elsewhere.
+#: What is asked for as a page is, but sends a file or a piece of a page, or leads elsewhere.
 NO_PAGES = {
     "/audit/looks.csv",
+    "/break-glass/tally",
     "/dashboard/charts/<id>.svg",
     "/reports/<id>/attachments/<id>",
     "/sign-in/provider",

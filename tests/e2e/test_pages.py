@@ -105,6 +105,20 @@ def test_forms(stack: Stack, browser: Browser, things: dict[str, str], role: str
         check_page(page, language)
 
 
+def test_the_first_page_says_that_glass_is_broken(stack: Stack, browser: Browser, things: dict[str, str]) -> None:
+    """Seen to fail without the piece in home.html, and without its code in app.js."""
+    sign_in(browser, stack, "supervisor")
+    page = browser.open(f"{stack.url}/id/", status=200)
+    told = page.locator("[data-piece] .govuk-inset-text")
+    told.wait_for()
+    assert "Akses darurat terbuka sekarang: 1" in told.inner_text()
+    assert told.get_by_role("link").get_attribute("href") == "/id/break-glass"
+    check_page(page, "id")
+    browser.context.clear_cookies()
+    sign_in(browser, stack, "case_worker")
+    assert browser.open(f"{stack.url}/id/", status=200).locator("[data-piece]").count() == 0
+
+
 def test_error_pages(stack: Stack, browser: Browser) -> None:
     sign_in(browser, stack, "analyst")
     for path, title in (("/id/none", 404), ("/id/cases", 403), ("/en/reports", 403)):

@@ -88,6 +88,10 @@ CARDS = (
     ),
 )
 
+#: Pieces of other services' pages, which the browser asks for (directory asks no service), and what one must be allowed
+#: to do.
+PIECES = (("/break-glass/tally", "break_glass.read"),)
+
 FIRST_STEPS = {
     "intake_clerk": (
         N_("Register a report. What you do not know may stay empty."),
@@ -130,6 +134,7 @@ def home() -> ResponseReturnValue:
         role=role_name(actor.role),
         duty=gettext(ROLE_DUTIES[actor.role]),
         cards=cards,
+        pieces=[path for path, action in PIECES if may(actor, action)],
         steps=[gettext(step) for step in FIRST_STEPS[actor.role]],
     )
 

@@ -1,4 +1,5 @@
-// Starts the few components of govuk-frontend that a page can have. Every page works without this file.
+// Starts the few components of govuk-frontend that a page can have, and fetches pieces of other services. Every page works
+// without this file.
 import {
   Button,
   CharacterCount,
@@ -26,4 +27,15 @@ for (const component of [
   SkipLink,
 ]) {
   createAll(component);
+}
+
+// What another service has to say on this page, for who is signed in. Without an answer the page stands as it is.
+for (const place of document.querySelectorAll("[data-piece]")) {
+  fetch(place.dataset.piece)
+    .then(async (answer) => {
+      if (!answer.ok || answer.redirected) return;
+      const piece = new DOMParser().parseFromString(await answer.text(), "text/html");
+      place.replaceChildren(...piece.body.childNodes);
+    })
+    .catch(() => {});
 }
