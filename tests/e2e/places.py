@@ -51,7 +51,7 @@ NO_PAGES = {
     "/sign-in/provider",
 }
 #: What is there only where the office has a sign-in service of its own, which this product has not:
-#: tests/security/test_oidc.py asks for it, without a browser.
+#: tests/integration/directory/test_provider_in_a_browser.py looks at it.
 OF_A_PROVIDER = {"/sign-in/no-account"}
 #: What only a story leads to: test_second_factor_and_invitation.py looks at them.
 IN_STORIES = {"/new-password", "/second-factor/set-up", "/sign-in/second-factor", "/sign-in/set-up"}
