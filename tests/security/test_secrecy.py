@@ -9,6 +9,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,12 +20,14 @@ from deploy.local import leash
 from deploy.local.ports import free_port, wait_until
 from shared import domain
 from shared.access import Actor
+from shared.domain.retention import retention
 from shared.foundation import Foundation
 from shared.settings import load
 from tests.e2e.conftest import spans, stack  # noqa: F401
-from tests.e2e.places import given, referred_case, requests_of
+from tests.e2e.places import ended_long_ago, given, referred_case, requests_of
 from tests.e2e.test_way_of_a_report import subscribe
 from tests.support.canary import PERSON, Canary, documents, files, records
+from tests.support.clock_runs import Clock
 from tests.support.files import a_photograph
 from tests.support.ledger import settle
 from tests.support.receiver import receiver
@@ -38,6 +41,16 @@ DATA_FILES = ("mongod", "kafka")
 NOT_TAKEN = {"person": ("birth_date", "phone"), "report": (), "attachment": ("content",)}
 #: What is said of a file; its content is a picture, whose pixels tell nothing that could be searched for.
 FILE = ("file_name", "description")
+#: What the carrying out of retention leaves, each word in a place that is searched: else the search would find nothing
+#: because nothing was there.
+OF_RETENTION = {
+    "topic intake.reports": "retention.carried_out",
+    "intake.proposals": '"carried_out"',
+    "intake.erasures": '"retention"',
+    "intake.journal": "report.child_erased",
+    "logs/flows.log": "retention_carried_out",
+    "data/prefect/prefect.db": "1 erased, 0 withdrawn, 0 waiting",
+}
 CLERK = Actor("account-" + "a" * 32, "intake_clerk", session="session-1")
 
 
@@ -112,8 +125,9 @@ def test_04_every_declared_field_has_a_canary() -> None:
 
 
 def test_04_an_identity_is_nowhere_but_in_the_vault(stack: Stack) -> None:
-    """Seen to fail with a narrative in a log line, with a name kept beside the report's codes, and with the values of a
-    correction in its request."""
+    """Seen to fail with a narrative in a log line, with a name kept beside the report's codes, with the values of a
+    correction in its request. In what is done by retention, seen to fail with a narrative in a log line of whoever
+    carries it out, on the page of a proposal, in the proposal that was carried out, and in what a run tells Prefect."""
     canary = Canary()
     with receiver() as agency, second_web(stack) as web:
         subscribe(stack, agency.url)
@@ -138,9 +152,13 @@ def test_04_an_identity_is_nowhere_but_in_the_vault(stack: Stack) -> None:
         seal_what_no_form_takes(stack, canary, report_id)
         add_a_file(clerk, canary, number)
         the_other_ways(stack, web.url, canary, answer.json())
+        pages = what_is_over(stack, web.url, canary)
         wait_for(lambda: agency.received, "the webhook")
         settle(stack)
-        assert canary.hits(everywhere(stack, agency, web)) == []
+        places = [*everywhere(stack, agency, web), *pages]
+        assert canary.hits(places) == []
+        for where, word in OF_RETENTION.items():
+            assert any(where in name and word in text for name, text in places), f"{word} in {where}"
 
 
 def the_other_ways(stack: Stack, url: str, canary: Canary, report: dict[str, Any]) -> None:
@@ -173,6 +191,53 @@ def the_other_ways(stack: Stack, url: str, canary: Canary, report: dict[str, Any
     given(supervisor.call("POST", f"{path}/redaction", redacted, If_Match=f'"{version}"'), 200)
 
 
+def what_is_over(stack: Stack, url: str, canary: Canary) -> list[tuple[str, str]]:
+    """The clock proposes to erase a child, a supervisor approves, the clock carries it out; then the same of the report
+    as a whole, with its file. Returns the pages that were seen at each step."""
+    clerk, supervisor = stack.client("intake_clerk"), stack.client("supervisor")
+    clerk.url = supervisor.url = url
+    report = given(clerk.register(canary.report()), 201)
+    add_a_file(clerk, canary, report["number"])
+    ended_long_ago(stack, report["report_id"])
+    identities = f"/api/v1/reports/{report['number']}/identities"
+    seen: list[tuple[str, str]] = []
+
+    def approve(child_id: str | None) -> None:
+        [wanted] = [
+            each
+            for each in given(supervisor.call("GET", "/api/v1/reports/retention"), 200)["items"]
+            if each["report_id"] == report["report_id"]
+        ]
+        assert wanted["child_id"] == child_id
+        path = f"/api/v1/reports/retention/{wanted['proposal_id']}"
+        refused = supervisor.call("POST", f"{path}/decision", {"decision": canary.value("name")}, If_Match='"1"')
+        assert refused.status == 422
+        look(f"/id/reports/retention/{wanted['proposal_id']}")
+        given(supervisor.call("POST", f"{path}/decision", {"decision": "approve"}, If_Match='"1"'), 200)
+        for state in ("proposed", "approved", "carried_out"):
+            look(f"/id/reports/retention?state={state}")
+
+    def look(path: str) -> None:
+        answer = supervisor.call("GET", path)
+        assert answer.status == 200, path
+        seen.append((f"the page {path}", answer.data.decode()))
+
+    wait = timedelta(hours=retention().wait_hours, minutes=1)
+    with Clock(stack).going() as clock:
+        clock.run("intake", "propose")
+        approve(report["children"][0]["child_id"])
+        assert given(clerk.call("GET", identities), 200)["children"][0]["nik"] == canary.nik, "nothing is erased yet"
+        clock.run("intake", "carry_out", wait)
+        assert given(clerk.call("GET", identities), 200)["children"] == [{}]
+        clock.run("intake", "propose", wait)
+        approve(None)
+        clock.run("intake", "carry_out", 2 * wait)
+    for path in (f"/id/reports/{report['number']}", "/id/reports/erasures", "/id/reports/retention?state=carried_out"):
+        look(path)
+    given(clerk.call("GET", identities), 404)
+    return seen
+
+
 def add_a_file(clerk: Client, canary: Canary, number: str) -> None:
     """With a canary in its name and in what is said of it, and opened again; also one that is refused."""
     address = f"{clerk.url}/api/v1/reports/{number}/attachments"
@@ -182,7 +247,9 @@ def add_a_file(clerk: Client, canary: Canary, number: str) -> None:
             "file": (f"{canary.value('file_name')}.jpg", content),
             "description": canary.value("description"),
         }
-        answer = clerk.pool.request("POST", address, fields=sent, headers={**said, "Idempotency-Key": f"{status}" * 8})
+        answer = clerk.pool.request(
+            "POST", address, fields=sent, headers={**said, "Idempotency-Key": f"{number}-{status}"}
+        )
         assert answer.status == status, answer.data
     names = clerk.call("GET", f"/api/v1/reports/{number}/attachments/names").json()["items"]
     assert [each["description"] for each in names] == [canary.value("description")]

@@ -1,7 +1,7 @@
 """An OpenID provider at a real address, which behaves as one, or misbehaves in one way that a test names.
 
-It signs in whoever is its `person` at once, without a page. PKCE, the client's secret and the one use of a code are
-checked as a provider must, unless a test says otherwise.
+It signs in whoever is its `person`, at once or by a page on which to say yes. PKCE, the client's secret and the one use
+of a code are checked as a provider must, unless a test says otherwise.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from flask import Flask, jsonify, redirect, request
 from flask.typing import ResponseReturnValue
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
+from markupsafe import escape
 from werkzeug.serving import make_server
 
 CLIENT_ID = "rujukan"
@@ -38,6 +39,8 @@ class Provider:
     algorithm: str = "RS256"
     metadata: dict[str, Any] = field(default_factory=dict)
     takes_codes_again: bool = False
+    says_yes_at: str = ""
+    """The text of a link to our side on a page of its own; without it the browser is led on at once."""
     asked: list[dict[str, str]] = field(default_factory=list)
     """The parameters of every request for a code."""
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, auto_kid=True))
@@ -98,7 +101,10 @@ class Provider:
 
         @app.get("/authorize")
         def authorize() -> ResponseReturnValue:
-            return redirect(self.answer(request.full_path))
+            back = self.answer(request.full_path)
+            if not self.says_yes_at:
+                return redirect(back)
+            return f'<title>-</title><link rel="icon" href="data:,"><a href="{escape(back)}">{self.says_yes_at}</a>'
 
         @app.post("/token")
         def token() -> ResponseReturnValue:

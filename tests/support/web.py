@@ -40,9 +40,9 @@ def signed_in(app: Flask, actor: Actor) -> Wsgi:
 
 
 @contextmanager
-def served(application: Wsgi, host: str = "127.0.0.1") -> Iterator[str]:
-    """The application at a real address, for a browser."""
-    server = make_server(host, 0, application, threaded=True)
+def served(application: Wsgi, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """The application at a real address, for a browser; at any free port if none is given."""
+    server = make_server(host, port, application, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

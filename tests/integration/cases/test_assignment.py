@@ -118,7 +118,7 @@ def test_the_cases_of_somebody_who_leaves_are_put_back_once(
     as_role: As, case, arrive: Arrive, told: Told, foundation: Foundation
 ) -> None:
     """Nothing is shut away, and a supervisor sees what is to be assigned. Seen to fail without `hand_back` (403 for a
-    colleague), and with an event for each delivery."""
+    colleague), and with an event for each delivery (`had_by` that finds what the account has left, too)."""
     rina, budi, supervisor = as_role(name="Rina"), as_role(name="Budi"), as_role("supervisor")
     other = arrive(severity="low")
     order(rina, case, 1, "take_case")
