@@ -23,6 +23,8 @@ LARGEST = 64
 """Members of one batch: far below what a transaction may hold, and more than a process has threads."""
 GATHER_SECONDS = 0.01
 """The longest moment. It is about what a transaction takes under load; shorter ones do not fill the batches."""
+GATHER_EACH_SECONDS = 0.0008
+"""As long for each member that is expected: of the two of half a load nobody is worth waiting for that long."""
 
 
 class Part(Protocol):
@@ -93,7 +95,8 @@ class Group(Generic[Each]):
         batch = [leader]
         try:
             with self._lock:
-                self._gathered.wait_for(lambda: len(self._waiting) >= self._expected, GATHER_SECONDS)
+                moment = min(GATHER_SECONDS, GATHER_EACH_SECONDS * self._expected)
+                self._gathered.wait_for(lambda: len(self._waiting) >= self._expected, moment)
                 seconds = leader.deadline - time.monotonic()
                 batch = self._take(leader, alone=seconds <= 0)
             if seconds <= 0:

@@ -52,8 +52,12 @@ class Classification:
     severity: str
 
 
+@lru_cache(maxsize=8192)
 def classify(facts: Facts, rules: Rules) -> Classification:
-    """The classes of a child's work by the rules of one day (`rules_on`). The first rule that matches decides."""
+    """The classes of a child's work by the rules of one day (`rules_on`). The first rule that matches decides.
+
+    What comes out is kept: many reports have the same facts.
+    """
     legal = evaluate(facts, rules.legal)
     statistical = {series: evaluate(facts, rule_set) for series, rule_set in rules.statistical.items()}
     return Classification(legal, statistical, severity(legal, rules.severities))
@@ -67,9 +71,8 @@ def severity(legal: Result, severities: Severities) -> str:
     return min(severities.by_class[mildest], severities.undetermined_at_least, key=list(codes("severity")).index)
 
 
-@lru_cache(maxsize=8192)
 def evaluate(facts: Facts, rule_set: RuleSet) -> Result:
-    """What one set of rules says of the facts. Results are kept: many reports have the same facts."""
+    """What one set of rules says of the facts."""
     facts = facts.with_consequences()
     exploration = _Exploration(rule_set)
     possible = exploration.possible(0, facts)
