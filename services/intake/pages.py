@@ -13,9 +13,9 @@ from services.intake.forms import ErasureForm, RedactionForm, ReportForm, Separa
 from shared.access import current_actor, may, permit, requires
 from shared.domain.working_time import wib_date
 from shared.ids import read_number
-from shared.journal import VersionConflict
 from shared.vault import NotHeld
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
+from shared.web.attempts import attempt
 from shared.web.conditions import command_of
 
 blueprint = Blueprint("reports", __name__, url_prefix="/reports")
@@ -151,16 +151,10 @@ def separate(number: str, child_id: str) -> ResponseReturnValue:
         others = store.also_reported(current_foundation().database, report)[child_id]
         page = render_template("intake/separate.html", form=form, report=report, which=which, others=others)
         return page, 200 if request.method == "GET" else 422
-    try:
-        api.separate(report, child_id, form.version.number)
-    except VersionConflict:
-        flash(_("Somebody else changed this report in the meantime. This is how it stands now."))
-    except Problem as problem:
-        if problem.status != 409:
-            raise
-        flash(problem.advice)
-    else:
-        flash(_("It is recorded: this is another child. It gets a case of its own in a moment."), "success")
+    attempt(
+        lambda: api.separate(report, child_id, form.version.number),
+        _("It is recorded: this is another child. It gets a case of its own in a moment."),
+    )
     return redirect(url_for(".show", number=report["number"]), 303)
 
 
@@ -182,12 +176,10 @@ def redact(number: str) -> ResponseReturnValue:
         narrative = form.checked()
         version = form.version.number
         if narrative is not None:
-            try:
-                erasure.redact(current_foundation(), current_actor(), report["_id"], version, narrative)
-            except VersionConflict:
-                flash(_("Somebody else changed this report in the meantime. This is how it stands now."))
-            else:
-                flash(_("The narrative is redacted."), "success")
+            attempt(
+                lambda: erasure.redact(current_foundation(), current_actor(), report["_id"], version, narrative),
+                _("The narrative is redacted."),
+            )
             return redirect(url_for(".show", number=report["number"]), 303)
         return render_template("intake/redact.html", form=form, report=report), 422
     permit("report.read_identity", report)

@@ -19,6 +19,7 @@ from shared.domain.working_time import wib_date
 from shared.journal import VersionConflict
 from shared.vault import NotHeld
 from shared.web import PAGE_SIZE, Page, Problem, current_foundation, page_number
+from shared.web.attempts import attempt
 from shared.web.conditions import command_of
 from shared.web.language import N_
 
@@ -78,16 +79,12 @@ def show(request_id: str) -> ResponseReturnValue:
         outcome = form.checked()
         version = form.version.number
         if outcome is not None:
-            try:
-                subject_api.attempted(lambda: subject_requests.close(foundation, actor, request_id, version, outcome))
-            except VersionConflict:
-                flash(_(CHANGED))
-            except Problem as problem:
-                if problem.status != 409:
-                    raise
-                flash(problem.advice)
-            else:
-                flash(_("The answer is recorded."), "success")
+            attempt(
+                lambda: subject_api.attempted(
+                    lambda: subject_requests.close(foundation, actor, request_id, version, outcome)
+                ),
+                _("The answer is recorded."),
+            )
             return redirect(url_for(".show", request_id=request_id), 303)
     return _page(found, form, _correction_form(found)), 422 if request.method == "POST" else 200
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import tink
 from tink import aead, json_proto_keyset_format, proto_keyset_format, secret_key_access
 
-aead.register()
+from shared.vault.fresh import FreshKeyset, Seals
 
 
 class KeyFileError(Exception):
@@ -28,11 +28,10 @@ class KeyEncryptionKey:
     id: str
     primitive: aead.Aead
 
-    def new_keyset(self, subject: str) -> tuple[bytes, aead.Aead]:
-        """A fresh keyset for `subject`: wrapped for storing (bound to the subject), and ready for use."""
-        handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-        wrapped = proto_keyset_format.serialize_encrypted(handle, self.primitive, subject.encode())
-        return wrapped, handle.primitive(aead.Aead)
+    def new_keyset(self, subject: str) -> tuple[bytes, Seals]:
+        """A fresh keyset for `subject`: wrapped for storing (bound to the subject), and ready to seal with."""
+        fresh = FreshKeyset()
+        return fresh.wrapped(self.primitive, subject.encode()), fresh
 
     def rewrap(self, subject: str, wrapped: bytes, before: KeyEncryptionKey) -> bytes:
         """A keyset of `subject` that another key wrapped, wrapped by this one. Raises tink.TinkError."""

@@ -20,6 +20,7 @@ import tink
 from tink import aead
 
 from shared import failpoints
+from shared.vault.fresh import Seals
 from shared.vault.keys import KeyEncryptionKey, create_key_file, load_key_file
 from shared.vault.watched import Watched
 
@@ -54,8 +55,8 @@ class Ring(Protocol):
     def check(self) -> None:
         """Raises when no key can be used now."""
 
-    def new_keyset(self, subject: str) -> tuple[str, bytes, aead.Aead]:
-        """A fresh keyset for `subject`: the id of the key that wrapped it, wrapped for storing, and ready for use."""
+    def new_keyset(self, subject: str) -> tuple[str, bytes, Seals]:
+        """A fresh keyset for `subject`: the id of the key that wrapped it, wrapped for storing, ready to seal with."""
 
     def unwrap(self, key_id: str, subject: str, wrapped: bytes) -> aead.Aead:
         """A stored keyset of `subject`, ready for use. Raises KeyMissing, tink.TinkError."""
@@ -113,8 +114,8 @@ class KeyRing:
         """As Ring. Raises KeyFileError."""
         load_key_file(self._path)
 
-    def new_keyset(self, subject: str) -> tuple[str, bytes, aead.Aead]:
-        """A fresh keyset for `subject`: the id of the key that wrapped it, wrapped for storing, and ready for use."""
+    def new_keyset(self, subject: str) -> tuple[str, bytes, Seals]:
+        """A fresh keyset for `subject`: the id of the key that wrapped it, wrapped for storing, ready to seal with."""
         present = self.present
         return (present.id, *present.new_keyset(subject))
 

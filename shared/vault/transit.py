@@ -24,6 +24,7 @@ from shared.mongo import Unavailable
 from shared.settings import KeyServer
 from shared.telemetry.logs import get_logger
 from shared.vault.cache import Unwrapped
+from shared.vault.fresh import FreshKeyset, Seals
 from shared.vault.keys import KeyFileError, read_secret_file
 from shared.vault.ring import KeyMissing, Wrapped
 
@@ -88,16 +89,16 @@ class TransitRing:
         """As Ring. Raises Unavailable, KeyServerError."""
         self._look()
 
-    def new_keyset(self, subject: str) -> tuple[str, bytes, aead.Aead]:
+    def new_keyset(self, subject: str) -> tuple[str, bytes, Seals]:
         """As Ring."""
-        handle = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
-        plain = proto_keyset_format.serialize(handle, secret_key_access.TOKEN)
+        fresh = FreshKeyset()
+        plain, context = _text(fresh.plain()), _text(subject.encode())
         try:
-            answer = self._ask(self._transit.encrypt_data, plaintext=_text(plain), context=_text(subject.encode()))
+            answer = self._ask(self._transit.encrypt_data, plaintext=plain, context=context)
         except InvalidRequest:
             raise _unavailable("InvalidRequest") from None
         wrapped = answer["data"]["ciphertext"].encode()
-        return self._id(_version_in(wrapped)), wrapped, handle.primitive(aead.Aead)
+        return self._id(_version_in(wrapped)), wrapped, fresh
 
     def unwrap(self, key_id: str, subject: str, wrapped: bytes) -> aead.Aead:
         """As Ring."""

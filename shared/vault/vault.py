@@ -25,6 +25,7 @@ from shared.access.fields import closed, readable
 from shared.journal.unit import Unit
 from shared.mongo import Unavailable, find_surely, reachable
 from shared.telemetry.logs import get_logger
+from shared.vault.fresh import Seals
 from shared.vault.ring import KeyMissing, Ring
 
 SUBJECTS = "subjects"
@@ -298,7 +299,7 @@ def _bound(subject: str, field: str, version: int) -> bytes:
     return f"{subject}|{field}|{version}".encode()
 
 
-def _seal(primitive: aead.Aead, subject: str, field: str, version: int, value: str) -> dict[str, Any]:
+def _seal(primitive: Seals, subject: str, field: str, version: int, value: str) -> dict[str, Any]:
     return {"version": version, "sealed": primitive.encrypt(value.encode(), _bound(subject, field, version))}
 
 

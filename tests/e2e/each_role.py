@@ -14,6 +14,8 @@ from typing import Any
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
+import tests.e2e.statuses  # noqa: F401 - a check, which is known once it is imported
+
 _file = Path(os.environ["RUJUKAN_FUZZ"])
 _told = json.loads(_file.read_text())
 TOKENS: dict[str, str] = _told["tokens"]

@@ -27,8 +27,8 @@ from tests.support.stack import ACCOUNTS, Stack, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
 CHECKS = (
-    "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,"
-    "negative_data_rejection,nothing_closed_is_shown"
+    "not_a_server_error,status_code_conformance,success_is_documented,content_type_conformance,"
+    "response_schema_conformance,negative_data_rejection,nothing_closed_is_shown"
 )
 
 
