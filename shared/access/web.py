@@ -120,9 +120,6 @@ def _actor_of_request(verifier: Verifier) -> Actor:
 
 def _refusal() -> Response | None:
     """None if the request may go on, else the redirect to sign-in; raises a Problem for the other refusals."""
-    from shared.web import Problem
-    from shared.web.language import is_page, language_of_request
-
     asked = request._get_current_object()  # type: ignore[attr-defined]
     endpoint, method = asked.endpoint, asked.method
     if asked.url_rule is None or endpoint is None or method == "OPTIONS":
@@ -130,12 +127,14 @@ def _refusal() -> Response | None:
     action = declared_action(current_app.view_functions[endpoint], method)
     if action == PUBLIC or endpoint == "static" or endpoint.endswith(".static"):
         return None
-    if action is None:
-        raise Problem(403, "forbidden")
-    decision = may(current_actor(), action)
+    decision = None if action is None else may(current_actor(), action)
     if decision:
         return None
-    if decision.reason != "unauthenticated":
+
+    from shared.web import Problem
+    from shared.web.language import is_page, language_of_request
+
+    if decision is None or decision.reason != "unauthenticated":
         raise Problem(403, "forbidden")
     if not is_page():
         raise Problem(401, "unauthenticated")

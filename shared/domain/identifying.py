@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 
 from shared.domain.data import FOLDER, DomainDataError, names, read
 
@@ -34,9 +35,9 @@ class IdentifyingField:
     unconfirmed: bool
 
 
-def identifying_fields(owner: str) -> dict[str, IdentifyingField]:
+def identifying_fields(owner: str) -> Mapping[str, IdentifyingField]:
     """The identifying fields of one of OWNERS, by name. Raises KeyError for another owner."""
-    return dict(_fields()[owner])
+    return MappingProxyType(_fields()[owner])
 
 
 @cache

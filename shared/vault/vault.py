@@ -290,7 +290,8 @@ def _kind(subject: str) -> str:
 
 def _declared(subject: str, fields: Iterable[str]) -> None:
     kind = _kind(subject)
-    undeclared = [name for name in fields if name not in domain.identifying_fields(kind)]
+    declared = domain.identifying_fields(kind)
+    undeclared = [name for name in fields if name not in declared]
     if undeclared:
         raise UndeclaredField(kind, undeclared)
 
