@@ -40,7 +40,8 @@ class Bao(Server):
         self.ca_file, self._key_file = directory / "certificate.pem", directory / "certificate.key"
         certificate(self.ca_file, self._key_file)
         self._unseal = ""
-        self.root = hvac.Client(url=self.url, verify=str(self.ca_file), timeout=10)
+        # It writes its data through to the disk, which on a busy machine has taken more than ten seconds.
+        self.root = hvac.Client(url=self.url, verify=str(self.ca_file), timeout=60)
 
     def start(self) -> Bao:
         """Starts and unseals it; the first time it is initialised and gets a transit engine."""
