@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
@@ -79,12 +80,8 @@ def show(request_id: str) -> ResponseReturnValue:
         outcome = form.checked()
         version = form.version.number
         if outcome is not None:
-            attempt(
-                lambda: subject_api.attempted(
-                    lambda: subject_requests.close(foundation, actor, request_id, version, outcome)
-                ),
-                _("The answer is recorded."),
-            )
+            close = partial(subject_requests.close, foundation, actor, request_id, version, outcome)
+            attempt(lambda: subject_api.attempted(close), _("The answer is recorded."))
             return redirect(url_for(".show", request_id=request_id), 303)
     return _page(found, form, _correction_form(found)), 422 if request.method == "POST" else 200
 

@@ -22,7 +22,7 @@ from tests.performance.figures import Figure, at_most, grown, share
 from tests.performance.ground import fill_journal
 from tests.performance.load import measure, percentile
 from tests.support.receiver import receiver
-from tests.support.stack import Stack
+from tests.support.stack import Stack, serves
 
 SETTLE_SECONDS = 20
 RUNS = 3
@@ -254,18 +254,8 @@ def _floor(stack: Stack) -> Iterator[str]:
     process = subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.DEVNULL)
     url = f"http://{LOOPBACK}:{port}"
     try:
-        wait_until(lambda: _answers(f"{url}/healthz"), 30, "the floor")
+        wait_until(lambda: serves(f"{url}/healthz"), 30, "the floor")
         yield url
     finally:
         process.terminate()
         process.wait(20)
-
-
-def _answers(url: str) -> bool:
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False

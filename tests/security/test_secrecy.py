@@ -31,7 +31,7 @@ from tests.support.clock_runs import Clock
 from tests.support.files import a_photograph
 from tests.support.ledger import settle
 from tests.support.receiver import receiver
-from tests.support.stack import RUJUKAN, Client, Stack, wait_for
+from tests.support.stack import RUJUKAN, Client, Stack, serves, wait_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 VAULT = ("vault",)
@@ -81,19 +81,12 @@ class Web:
         assert "rujukan_request_seconds" in text
         return text
 
-    def answers(self) -> bool:
-        """Whether it serves."""
-        try:
-            return urllib3.request("GET", f"{self.url}/healthz", timeout=2, retries=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
-
 
 @contextmanager
 def second_web(stack: Stack) -> Iterator[Web]:
     web = Web(stack)
     try:
-        wait_until(web.answers, 60, "the second web")
+        wait_until(lambda: serves(f"{web.url}/healthz"), 60, "the second web")
         yield web
     finally:
         web.process.terminate()

@@ -13,12 +13,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import IO
 
-import urllib3
-
 from deploy.local import leash, programs
 from deploy.local.ports import free_port, wait_until
 from deploy.local.state import ROOT, State
-from tests.support.stack import Stack
+from tests.support.stack import Stack, serves
+from tests.support.stepped_clock import SteppedClock
 
 RUN = "import asyncio; from services.{service} import flows; asyncio.run(flows.{flow}())"
 
@@ -30,23 +29,16 @@ class Clock:
         server, runner = programs.clock(State(stack.state), stack.environment(), free_port())
         self.environ, self.command = dict(runner.environment), server.command
         self.address = self.environ["PREFECT_API_URL"]
-        self.ahead = stack.state / "ahead"
+        self._time = SteppedClock(stack.state)
         self.logs = stack.state / "logs"
 
     def run(self, service: str, flow: str, later: timedelta = timedelta(0)) -> None:
         """Runs a flow of a service, by its name in flows.py, so much later. Raises AssertionError when it fails."""
-        self.ahead.write_text(str(later.total_seconds()))
-        environ = {**self.environ, "RUJUKAN_CLOCK_FILE": str(self.ahead)}
+        self._time.step(later.total_seconds())
+        environ = {**self.environ, **self._time.environ}
         with (self.logs / "flows.log").open("ab") as output:
             begun = self._begin([sys.executable, "-c", RUN.format(service=service, flow=flow)], environ, output)
             assert begun.wait(120) == 0, (self.logs / "flows.log").read_text()[-3000:]
-
-    def answers(self) -> bool:
-        """Whether Prefect's server does."""
-        try:
-            return urllib3.request("GET", f"{self.address}/health", timeout=5, retries=False).status == 200
-        except urllib3.exceptions.HTTPError:
-            return False
 
     @contextmanager
     def going(self) -> Iterator[Clock]:
@@ -56,7 +48,7 @@ class Clock:
         with (self.logs / "prefect.log").open("ab") as output:
             server = self._begin(list(self.command), environ, output)
         try:
-            wait_until(self.answers, 120, "Prefect's server", pause=0.2)
+            wait_until(lambda: serves(f"{self.address}/health"), 120, "Prefect's server", pause=0.2)
             yield self
         finally:
             server.terminate()

@@ -189,6 +189,14 @@ class Stack:
         return mongod.administrator(port, password, tz_aware=True)
 
 
+def serves(url: str) -> bool:
+    """Whether an address answers, with 200."""
+    try:
+        return urllib3.request("GET", url, timeout=5, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False
+
+
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
     """Waits until the condition gives something true, and returns that."""
     end = time.monotonic() + seconds

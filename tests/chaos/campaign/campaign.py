@@ -23,13 +23,13 @@ from deploy.local.state import ROOT
 from deploy.local.supervision import Supervision
 from tests.chaos.campaign import oracle, places, plan
 from tests.chaos.campaign.clients import Clients
-from tests.chaos.campaign.clock import Clock
 from tests.chaos.campaign.disk import Disk
 from tests.chaos.campaign.network import Network
 from tests.chaos.campaign.replicas import Replicas
 from tests.chaos.campaign.troubles import WEB_WORKER, Troubles, World
 from tests.support.receiver import Receiver, receiver
 from tests.support.stack import Stack
+from tests.support.stepped_clock import SteppedClock
 
 MEGABYTES = {"mongod": 1600, "kafka": 1200}
 """Of the small disks. They take memory as far as they are used."""
@@ -125,7 +125,7 @@ class Campaign:
                 exits.callback(replicas.stop)
                 replicas.start()
                 environ |= replicas.environ()
-            clock = None if bare else Clock(self.place)
+            clock = None if bare else SteppedClock(self.place)
             environ |= clock.environ if clock else {}
             disks = {}
             if possible.disk and not bare:

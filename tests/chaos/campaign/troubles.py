@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import psutil
 
 from tests.chaos.campaign import plan
-from tests.chaos.campaign.clock import Clock
 from tests.chaos.campaign.disk import Disk
 from tests.chaos.campaign.network import Network
 from tests.chaos.campaign.plan import Round, Trouble
 from tests.chaos.campaign.replicas import Replicas
 from tests.support.stack import Stack
+from tests.support.stepped_clock import SteppedClock
 
 WEB_WORKER = "web-worker"
 """One of gunicorn's workers; `web` is their master."""
@@ -41,7 +41,7 @@ class World:
     ports: Mapping[str, int]
     network: Network | None
     disks: Mapping[str, Disk]
-    clock: Clock | None
+    clock: SteppedClock | None
     replicas: Replicas | None
 
     def pid(self, target: str, chance: float) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-class Clock:
+class SteppedClock:
     """The offset that every process started with `environ` adds to its time."""
 
     def __init__(self, directory: Path) -> None:
@@ -17,7 +17,7 @@ class Clock:
         self.step(0)
         self.environ = {"RUJUKAN_CLOCK_FILE": str(self._file)}
 
-    def step(self, seconds: int) -> None:
+    def step(self, seconds: float) -> None:
         """From now on the time is so many seconds from the real one."""
         new = self._file.with_suffix(".new")
         new.write_text(f"{seconds}\n")
