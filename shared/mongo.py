@@ -13,12 +13,10 @@ from typing import Any
 
 from bson.codec_options import CodecOptions
 from pymongo import MongoClient
-from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import (
     AutoReconnect,
-    BulkWriteError,
     ConnectionFailure,
     ExecutionTimeout,
     NetworkTimeout,
@@ -94,19 +92,6 @@ def database(mongo: MongoClient, name: str) -> Database:
         write_concern=WriteConcern("majority", j=True, wtimeout=10_000),
         read_concern=ReadConcern("majority"),
     )
-
-
-def write(collection: Collection, command: str, session: ClientSession, **arguments: Any) -> int:
-    """A plain `insert`, `update` or `delete` command with these arguments: the driver's bulk write takes half as long
-    again. Returns how many documents it added, found or removed.
-
-    Such a command does not raise, so every answer is looked at. (An error overlooked here would end the transaction,
-    and every later statement would fail as if by chance.) Raises BulkWriteError, and PyMongoError as usual.
-    """
-    answer = collection.database.command(command, collection.name, session=session, **arguments)
-    if answer.get("writeErrors"):
-        raise BulkWriteError(answer)
-    return int(answer["n"])
 
 
 def find_surely(collection: Collection, wanted: Mapping[str, Any], projection: Any = None) -> dict[str, Any] | None:

@@ -24,7 +24,9 @@ LARGEST = 64
 GATHER_SECONDS = 0.01
 """The longest moment. It is about what a transaction takes under load; shorter ones do not fill the batches."""
 GATHER_EACH_SECONDS = 0.0008
-"""As long for each member that is expected: of the two of half a load nobody is worth waiting for that long."""
+"""As long for each member that is expected."""
+GATHER_FROM = 4
+"""Fewer are not waited for: at half a load two or three come together by chance, and do not come again soon."""
 
 
 class Part(Protocol):
@@ -96,6 +98,8 @@ class Group(Generic[Each]):
         try:
             with self._lock:
                 moment = min(GATHER_SECONDS, GATHER_EACH_SECONDS * self._expected)
+                if self._expected < GATHER_FROM:
+                    moment = 0
                 self._gathered.wait_for(lambda: len(self._waiting) >= self._expected, moment)
                 seconds = leader.deadline - time.monotonic()
                 batch = self._take(leader, alone=seconds <= 0)

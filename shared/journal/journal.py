@@ -24,6 +24,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from shared import failpoints
+from shared.journal import exchange
 from shared.journal.group import Group, TakenApart
 from shared.journal.unit import JOURNAL, Additions, Context, Document, HasId, Read, Unit, VersionConflict
 from shared.mongo import Unavailable, find_surely, is_unreachable
@@ -371,7 +372,7 @@ def _commit(session: ClientSession, deadline: float) -> None:
     """Commits; where the outcome is unknown, only the commit is repeated."""
     for attempt in range(1_000):
         try:
-            session.commit_transaction()
+            exchange.commit(session)
             return
         except PyMongoError as error:
             unknown = error.has_error_label("UnknownTransactionCommitResult")

@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
-
-from shared.mongo import write
 
 Document = dict[str, Any]
 CHUNK = 1_000  # small documents: far below the 16 MB that one command may have
@@ -55,8 +52,8 @@ class Merged:
         """What is known of a document, without its id."""
         return self._known.get(identifier)
 
-    def send(self, session: ClientSession) -> None:
-        """Writes what was gathered since the last time. Raises BulkWriteError."""
+    def take(self) -> list[Document]:
+        """The statements of an update for what was gathered since the last time."""
         updates: list[Document] = [
             {"q": {"_id": identifier}, "u": {**(self._known[identifier] or {}), "_id": identifier}, "upsert": True}
             for identifier in self._put
@@ -66,5 +63,4 @@ class Merged:
             change = {name: values for name, values in change.items() if values}
             updates.append({"q": {"_id": identifier}, "u": change, "upsert": True})
         self._put, self._added = set(), {}
-        for start in range(0, len(updates), CHUNK):
-            write(self.collection, "update", session, updates=updates[start : start + CHUNK], ordered=False)
+        return updates

@@ -7,7 +7,7 @@ by others all at once, when the journal commits it, or never. The unit opens no 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -21,8 +21,8 @@ from pymongo.errors import BulkWriteError
 from shared.events import CATALOGUE, Event, NewEvent
 from shared.events.catalogue import produce
 from shared.ids import new_uuid
+from shared.journal.exchange import write_together
 from shared.journal.merged import Merged
-from shared.mongo import write
 
 JOURNAL = "journal"
 DUPLICATE_KEY = 11000
@@ -90,6 +90,14 @@ class _Write(NamedTuple):
     list: str
     statement: Document
     must_match: bool = False
+
+
+class _Command(NamedTuple):
+    """A whole command, and how many documents it must find, if it must."""
+
+    collection: Collection
+    command: Document
+    must_match: int | None
 
 
 @dataclass(frozen=True)
@@ -266,20 +274,21 @@ class Unit:
         if self.session is None:
             raise RuntimeError("work that reads, or changes what exists, is given to Journal.run")
         pending, self._pending = self._pending, {}
-        for collection, writes in pending.values():
-            self.sent = True
-            with _duplicates(self, collection):
-                for (command, name, must_match), each in groupby(writes, _kind):
-                    statements = [gathered.statement for gathered in each]
-                    for start in range(0, len(statements), CHUNK):
-                        sent = statements[start : start + CHUNK]
-                        found = write(collection, command, self.session, **{name: sent})
-                        if must_match and found != len(sent):
-                            raise Mismatch(collection.name)
+        commands = [command for collection, writes in pending.values() for command in _commands(collection, writes)]
         for merged in self._merged.values():
-            self.sent = True
-            with _duplicates(self, merged.collection):
-                merged.send(self.session)
+            updates = merged.take()
+            commands += _commands(
+                merged.collection, [_Write("update", "updates", each) for each in updates], ordered=False
+            )
+        if not commands:
+            return
+        self.sent = True
+        answers = write_together(self.session, [(each.collection.database.name, each.command) for each in commands])
+        for each, answer in zip(commands, answers, strict=False):  # what comes after a refusal has no answer
+            if answer.get("writeErrors"):
+                raise self._refusal(each.collection, answer)
+            if each.must_match is not None and answer["n"] != each.must_match:
+                raise Mismatch(each.collection.name)
 
     def additions(self) -> Additions:
         """What was gathered, if it only adds. Raises RuntimeError for any other change."""
@@ -320,33 +329,26 @@ class Unit:
     def _gather(self, collection: Collection, each: _Write) -> None:
         self._pending.setdefault(collection.full_name, (collection, []))[1].append(each)
 
-    def conflict(self, collection: Collection, key: Mapping[str, Any]) -> Exception:
-        """The error of ours for a duplicate key: a lost race for a stream's version, or something else unique."""
-        stream = key.get("stream")
-        if collection.name == JOURNAL and isinstance(stream, str):
-            return VersionConflict(stream, self._streams.get(stream, 0))
-        return Duplicate(collection.name)
+    def _refusal(self, collection: Collection, answer: Document) -> Exception:
+        """The error of ours for a duplicate key, for the driver's text quotes values: a lost race for a stream's
+        version, or something else unique."""
+        for error in answer["writeErrors"]:
+            if error.get("code") == DUPLICATE_KEY:
+                stream = (error.get("keyValue") or {}).get("stream")
+                if collection.name == JOURNAL and isinstance(stream, str):
+                    return VersionConflict(stream, self._streams.get(stream, 0))
+                return Duplicate(collection.name)
+        return BulkWriteError(answer)
+
+
+def _commands(collection: Collection, writes: Iterable[_Write], **options: Any) -> Iterator[_Command]:
+    for (command, name, must_match), each in groupby(writes, _kind):
+        statements = [gathered.statement for gathered in each]
+        for start in range(0, len(statements), CHUNK):
+            sent = statements[start : start + CHUNK]
+            whole = {command: collection.name, name: sent, **options}
+            yield _Command(collection, whole, len(sent) if must_match else None)
 
 
 def _kind(each: _Write) -> tuple[str, str, bool]:
     return each.command, each.list, each.must_match
-
-
-class _duplicates:
-    """Turns the driver's duplicate key errors, whose text quotes values, into ours."""
-
-    def __init__(self, unit: Unit, collection: Collection) -> None:
-        self._unit, self._collection = unit, collection
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        details: Iterable[Mapping[str, Any]] = ()
-        if isinstance(error, BulkWriteError):
-            details = (error.details or {}).get("writeErrors", [])
-        elif getattr(error, "code", None) == DUPLICATE_KEY:
-            details = [getattr(error, "details", None) or {"code": DUPLICATE_KEY}]
-        for detail in details:
-            if detail.get("code") == DUPLICATE_KEY:
-                raise self._unit.conflict(self._collection, detail.get("keyValue") or {}) from None

@@ -163,7 +163,7 @@ def test_who_has_written_before_it_fails_leaves_nothing_and_the_others_are_done(
 def test_one_whose_document_changed_under_it_is_told_so_alone(
     directory: Foundation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A document that lies behind its stream (as after a restore by hand). Seen to fail without `_duplicates`' streams
+    """A document that lies behind its stream (as after a restore by hand). Seen to fail without `_refusal`'s streams
     in `take_over`: the error named the version 0."""
     streams, behind = [register(directory) for _ in range(2)], register(directory)
     directory.journal.add(lambda unit: _written(unit, behind, 1), actor=CLERK)
