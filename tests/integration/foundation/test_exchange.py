@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect, OperationFailure
 
+from shared import failpoints
 from shared.access.actor import Actor
 from shared.foundation import Foundation
 from shared.journal import Duplicate, Unavailable, Unit, exchange
@@ -75,8 +76,8 @@ def test_of_several_refusals_the_first_is_the_one_that_is_told(directory: Founda
 def test_answers_that_did_not_come_are_never_taken_for_those_to_something_else(
     directory: Foundation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail with the connection left open: the next commands read the answers of these."""
-    read, left = exchange._read, [OSError("cut off")]
+    """Seen to fail with the connection left open: the next command reads the answers of these."""
+    read, left = exchange._read, [failpoints.Crash("cut off")]
 
     def cut_off(*arguments: Any) -> Any:
         if left:
@@ -84,16 +85,16 @@ def test_answers_that_did_not_come_are_never_taken_for_those_to_something_else(
         return read(*arguments)
 
     monkeypatch.setattr(exchange, "_read", cut_off)
-    write(directory, 1)
-    assert not left
+    with pytest.raises(failpoints.Crash):
+        write(directory, 1)
     write(directory, 2)
-    assert held(directory) == [[1, 2]] * 3
+    assert held(directory) == [[2]] * 3
 
 
 def test_a_commit_whose_answer_is_lost_is_asked_for_again_and_happens_once(
     directory: Foundation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Seen to fail where the lost answer was an error of the whole: the unit was written a second time."""
+    """Seen to fail where the lost answer was an error of the whole: the unit met what it had written itself."""
     real, lost = exchange._exchange, []
 
     def answer_lost(connection: Any, session: Any, commands: Any) -> Any:
@@ -110,16 +111,17 @@ def test_a_commit_whose_answer_is_lost_is_asked_for_again_and_happens_once(
 
 
 def test_more_than_can_be_under_way_at_once(directory: Foundation) -> None:
-    """Thousands of new documents by updates, whose answers name each of them."""
+    """Many new documents by updates, whose answers name each of them. Seen to fail with all sent at once: both sides
+    waited until the driver gave up."""
 
     def work(unit: Unit) -> dict[str, Any]:
-        for number in range(4_000):
+        for number in range(20_000):
             for name in NAMES:
                 unit.put(directory.database[name], f"a rather long name of a document, number {number}", {"n": number})
         return {}
 
     directory.journal.run(work, actor=CLERK)
-    assert [directory.database[name].count_documents({}) for name in NAMES] == [4_000] * 3
+    assert [directory.database[name].count_documents({}) for name in NAMES] == [20_000] * 3
 
 
 def test_a_server_that_stands_still_for_a_moment_is_waited_for(
