@@ -3,7 +3,7 @@
 While one transaction runs, what arrives waits and goes into the next one. Whoever waits first leads it, and hands the
 lead over afterwards, so that no request works for the others for longer than one transaction. A leader waits a moment
 for as many as came the last time: who was answered is likely to come again, and without that moment those who come and
-those who are answered take turns in two small groups. Alone, nobody waits.
+those who are answered take turns in two small groups. A few wait for nobody.
 
 What two of them cannot both do (add the same id or the same version of a stream, change the same document) is never put
 into one batch, and a batch that fails is taken apart: each of its members is then alone with its fault.
@@ -97,10 +97,9 @@ class Group(Generic[Each]):
         batch = [leader]
         try:
             with self._lock:
-                moment = min(GATHER_SECONDS, GATHER_EACH_SECONDS * self._expected)
-                if self._expected < GATHER_FROM:
-                    moment = 0
-                self._gathered.wait_for(lambda: len(self._waiting) >= self._expected, moment)
+                if self._expected >= GATHER_FROM:
+                    moment = min(GATHER_SECONDS, GATHER_EACH_SECONDS * self._expected)
+                    self._gathered.wait_for(lambda: len(self._waiting) >= self._expected, moment)
                 seconds = leader.deadline - time.monotonic()
                 batch = self._take(leader, alone=seconds <= 0)
             if seconds <= 0:

@@ -117,6 +117,7 @@ def test_a_leader_that_is_ended_leaves_the_lead_to_the_next() -> None:
 def test_a_leader_waits_for_those_who_came_the_last_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen to fail with no moment to wait: the three who waited were written without the first, who came again."""
     monkeypatch.setattr("shared.journal.group.GATHER_SECONDS", 30)
+    monkeypatch.setattr("shared.journal.group.GATHER_EACH_SECONDS", 30)
     store = Store()
     group = Group(store.write)
     with ThreadPoolExecutor(4) as pool:
@@ -138,11 +139,26 @@ def test_who_is_alone_waits_for_nobody_and_who_was_left_alone_no_more(monkeypatc
     store = Store()
     store.go_on.set()
     group = Group(store.write)
-    group._expected = 3
+    group._expected = 5
     group.commit(additions("left alone"), 5)
     monkeypatch.setattr("shared.journal.group.GATHER_SECONDS", 3_600)
+    monkeypatch.setattr("shared.journal.group.GATHER_EACH_SECONDS", 3_600)
     group.commit(additions("alone"), 5)
     assert [len(batch) for batch in store.batches] == [1, 1]
+
+
+def test_a_few_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to fail with GATHER_FROM = 1: it waited until its time was over."""
+    monkeypatch.setattr("shared.journal.group.GATHER_SECONDS", 3_600)
+    monkeypatch.setattr("shared.journal.group.GATHER_EACH_SECONDS", 3_600)
+    store = Store()
+    store.go_on.set()
+    group = Group(store.write)
+    group._expected = 3
+    one = threading.Thread(target=group.commit, args=(additions("one of three"), 60), daemon=True)
+    one.start()
+    one.join(10)
+    assert not one.is_alive()
 
 
 def test_a_leader_that_is_ended_while_it_waits_leaves_the_lead_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,6 +166,7 @@ def test_a_leader_that_is_ended_while_it_waits_leaves_the_lead_to_the_next(monke
     store = Store()
     store.go_on.set()
     group = Group(store.write)
+    group._expected = 5
     with monkeypatch.context() as patched:
         patched.setattr(group._gathered, "wait_for", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
