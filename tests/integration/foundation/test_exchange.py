@@ -139,6 +139,33 @@ def test_a_server_that_stands_still_for_a_moment_is_waited_for(
     assert held(directory) == [[1, 2]] * 3
 
 
+def test_what_the_driver_asks_over_the_same_connection_has_its_own_time(
+    mongo: Mongo, foundation_of: Callable[..., Foundation]
+) -> None:
+    """The short wait stays set on a connection. Seen to fail where the driver's own time was taken for set already."""
+    more = "maxPoolSize=1&retryReads=false&retryWrites=false"
+    directory = foundation_of("directory", MONGODB_URI=f"{mongo.uri}&{more}")
+    first = directory.database["first"]
+    for number in range(5):
+        write(directory, number)
+    cursor = first.find(batch_size=2)
+    assert next(cursor)
+    for ask in (
+        lambda: len(list(cursor)) == 4,
+        lambda: first.find_one({"_id": 1}) == {"_id": 1},
+        lambda: first.count_documents({}) == 5,
+        lambda: first.update_one({"_id": 1}, {"$set": {"n": 1}}).matched_count == 1,
+        lambda: directory.database.command("ping")["ok"] == 1,
+    ):
+        with directory.database.client.start_session() as session:
+            session.start_transaction()
+            exchange.write_together(session, [(directory.database.name, {"insert": "third", "documents": [{}]})])
+            exchange.commit(session)
+        mongo.pause()
+        threading.Timer(1.5 * exchange.LOOK_SECONDS, mongo.resume).start()
+        assert ask()
+
+
 def test_a_server_that_the_driver_has_given_up_is_not_waited_for(
     directory: Foundation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
