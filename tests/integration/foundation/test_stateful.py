@@ -69,7 +69,7 @@ class Promises(Outages):
             wanted = [version for version in range(1, len(marks) + 1) if (stream, version) not in dropped]
             handled = self.reader.effects.get(stream, [])
             assert set(wanted) <= set(handled), f"{stream}: lost {sorted(set(wanted) - set(handled))}"
-        # A send of unknown outcome may reach the topic only now, from a producer that is gone: it is read like any other.
+        # A send of unknown outcome may reach the topic only now, from a producer that is gone: it is read as all are.
         self.everything_is_handled()
         self.all_is_as_promised()
         assert not self.reader.queues and not self.world.pending()
