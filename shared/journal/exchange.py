@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from bson.codec_options import DEFAULT_CODEC_OPTIONS
@@ -127,7 +128,7 @@ def _exchange(
 def _send(connection: Connection, message: bytes) -> None:
     socket, left = connection.conn.get_conn, memoryview(message)
     while left:
-        left = left[_patiently(connection, lambda: socket.send(left)) :]  # noqa: B023 - called at once
+        left = left[_patiently(connection, partial(socket.send, left)) :]
 
 
 def _read(connection: Connection, numbers: Sequence[int]) -> list[Document]:
@@ -137,15 +138,14 @@ def _read(connection: Connection, numbers: Sequence[int]) -> list[Document]:
         return [connection.receive_message(number).unpack_response()[0] for number in numbers]
     socket, buffer = connection.conn.get_conn, b""
     answers: list[Document] = []
-    while len(answers) < len(numbers):
-        if len(buffer) < HEADER.size or len(buffer) < HEADER.unpack_from(buffer)[0]:
-            received = _patiently(connection, lambda: socket.recv(PIECE))
+    for number in numbers:
+        while len(buffer) < HEADER.size or len(buffer) < HEADER.unpack_from(buffer)[0]:
+            received = _patiently(connection, partial(socket.recv, PIECE))
             if not received:
                 raise OSError("the server has closed the connection")
             buffer += received
-            continue
         length, _, answered, kind = HEADER.unpack_from(buffer)
-        if (answered, kind) != (numbers[len(answers)], _OpMsg.OP_CODE):
+        if (answered, kind) != (number, _OpMsg.OP_CODE):
             raise OSError(f"an answer of kind {kind} to message {answered}")
         answers.append(_OpMsg.unpack(buffer[HEADER.size : length]).unpack_response()[0])
         buffer = buffer[length:]

@@ -12,7 +12,6 @@ from typing import Any
 from pymongo.collection import Collection
 
 Document = dict[str, Any]
-CHUNK = 1_000  # small documents: far below the 16 MB that one command may have
 
 
 class Merged:

@@ -274,12 +274,12 @@ class Unit:
         if self.session is None:
             raise RuntimeError("work that reads, or changes what exists, is given to Journal.run")
         pending, self._pending = self._pending, {}
-        commands = [command for collection, writes in pending.values() for command in _commands(collection, writes)]
+        commands: list[_Command] = []
+        for collection, writes in pending.values():
+            for (command, name, must_match), alike in groupby(writes, _kind):
+                commands += _commands(collection, command, name, [write.statement for write in alike], must_match)
         for merged in self._merged.values():
-            updates = merged.take()
-            commands += _commands(
-                merged.collection, [_Write("update", "updates", each) for each in updates], ordered=False
-            )
+            commands += _commands(merged.collection, "update", "updates", merged.take(), ordered=False)
         if not commands:
             return
         self.sent = True
@@ -341,13 +341,18 @@ class Unit:
         return BulkWriteError(answer)
 
 
-def _commands(collection: Collection, writes: Iterable[_Write], **options: Any) -> Iterator[_Command]:
-    for (command, name, must_match), each in groupby(writes, _kind):
-        statements = [gathered.statement for gathered in each]
-        for start in range(0, len(statements), CHUNK):
-            sent = statements[start : start + CHUNK]
-            whole = {command: collection.name, name: sent, **options}
-            yield _Command(collection, whole, len(sent) if must_match else None)
+def _commands(
+    collection: Collection,
+    command: str,
+    name: str,
+    statements: Sequence[Document],
+    must_match: bool = False,
+    **options: Any,
+) -> Iterator[_Command]:
+    for start in range(0, len(statements), CHUNK):
+        sent = statements[start : start + CHUNK]
+        whole = {command: collection.name, name: sent, **options}
+        yield _Command(collection, whole, len(sent) if must_match else None)
 
 
 def _kind(each: _Write) -> tuple[str, str, bool]:
